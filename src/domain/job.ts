@@ -1,0 +1,47 @@
+import type { Schedule } from "./schedule.ts";
+
+/** The name of a job: `[A-Za-z0-9._-]{1,64}`, not starting with `.` or `-`; safe as a folder's name. */
+export type JobName = string & { readonly __jobName: true };
+
+/** How one generation's memory is told from its parent's: the kernel's soft-dirty bits, or a page compare. */
+export type Tracking = "soft-dirty" | "compare";
+
+/** What the user asked for; the only thing about a job that is not read off the machine. */
+export type Job = {
+  readonly name: JobName;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** `launched`: `holdfast run` started it, in namespaces of its own; `adopted`: `holdfast protect` took it on. */
+  readonly origin: "launched" | "adopted";
+  /** Empty for an adopted job whose command line could not be read. */
+  readonly command: readonly string[];
+  readonly cwd: string;
+  /** The whole environment a launched job starts with. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly user: string | null;
+  /** Resource limits as `prlimit` writes them: `{ nofile: "4096", core: "0" }`. */
+  readonly limits: Readonly<Record<string, string>>;
+  /** Where standard output and standard error go; `null` for an adopted job. */
+  readonly output: string | null;
+  readonly error: string | null;
+  readonly schedule: Schedule | null;
+  /** The retention rules as written, for example `last=6, daily=7`. */
+  readonly keep: string;
+  /** Generations in one chain, base included; then a base. */
+  readonly maxChain: number;
+  readonly files: FileRules;
+  /** What it is meant to do; `stopped` jobs take no generations and are not brought back. */
+  readonly intent: "run" | "stopped";
+};
+
+export type FileRules = {
+  /** Globs of files captured whole though the job does not hold them open. */
+  readonly include: readonly string[];
+  /** Globs of files never captured. */
+  readonly exclude: readonly string[];
+  /** Largest file copied whole, in bytes. */
+  readonly limitBytes: number;
+};
+
+/** What became of a job, as `status` shows it. `crashed`: it vanished, and no exit status was recorded. */
+export type JobState = "running" | "finished" | "failed" | "crashed" | "stopped";

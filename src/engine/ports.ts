@@ -1,0 +1,340 @@
+import type { Capture } from "../domain/captured.ts";
+import type { Generation, GenerationState } from "../domain/generation.ts";
+import type { Job, JobName, Tracking } from "../domain/job.ts";
+import type { FileDigests, Manifest } from "../domain/manifest.ts";
+import type { Ending, ProcessIdentity, Run } from "../domain/run.ts";
+import type { TreeFacts } from "../domain/tree.ts";
+
+/**
+ * What the engine needs of the world. Adapters implement these; tests run one contract suite per port.
+ * Every method may reject with a `Fault`; anything else that is thrown is a bug.
+ */
+
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. */
+  now(): number;
+  /** Never goes back; milliseconds from an arbitrary start. */
+  monotonic(): number;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+export interface Ids {
+  /** 128 random bits, hex. */
+  random(): string;
+}
+
+/** What happens while a verb runs. The core emits, the renderers speak. */
+export interface Events {
+  emit(event: EngineEvent): void;
+}
+
+export type EngineEvent =
+  | { readonly type: "phase"; readonly verb: string; readonly job: string; readonly phase: string }
+  | { readonly type: "progress"; readonly verb: string; readonly job: string; readonly bytes: number; readonly total: number }
+  | { readonly type: "notice"; readonly job: string; readonly text: string };
+
+/** The index. Everything in it can be rebuilt from the vault; a row is written only after the vault has it. */
+export interface Catalogue {
+  jobs(): Promise<readonly Job[]>;
+  job(name: JobName): Promise<Job | null>;
+  putJob(job: Job): Promise<void>;
+  /** Forgets the job with its runs, generations and schedule. */
+  removeJob(name: JobName): Promise<void>;
+
+  runs(name: JobName): Promise<readonly Run[]>;
+  putRun(name: JobName, run: Run): Promise<void>;
+
+  /** Oldest first, all states. */
+  generations(name: JobName): Promise<readonly Generation[]>;
+  putGeneration(generation: Generation): Promise<void>;
+  removeGeneration(name: JobName, number: number): Promise<void>;
+  markGeneration(name: JobName, number: number, mark: GenerationMark): Promise<void>;
+
+  /** Failed and missed takes, newest first, at most `limit`. */
+  attempts(name: JobName, limit: number): Promise<readonly Attempt[]>;
+  putAttempt(attempt: Attempt): Promise<void>;
+
+  /** When the next generation of each job falls due; jobs without a schedule are not in it. */
+  dues(): Promise<readonly Due[]>;
+  putDue(due: Due): Promise<void>;
+
+  /**
+   * Takes the lease `name`, or tells who has it. One transaction: two processes cannot both succeed. An expired lease, and
+   * one whose owner `isAlive` says is gone, is taken over.
+   */
+  acquireLease(lease: Lease, now: number, isAlive: (owner: ProcessIdentity) => boolean): Promise<LeaseAnswer>;
+  /** Moves the expiry; false if the lease was lost. */
+  renewLease(name: string, token: string, expiresAt: number): Promise<boolean>;
+  releaseLease(name: string, token: string): Promise<void>;
+
+  /** Throws every row away and writes these, in one transaction. */
+  replaceAll(content: CatalogueContent): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type GenerationMark = {
+  readonly state?: GenerationState;
+  readonly reason?: string;
+  readonly provenAt?: number;
+  readonly held?: boolean;
+};
+
+/** `due`, `lastAttemptAt`: milliseconds since the epoch. */
+export type Due = { readonly job: JobName; readonly due: number; readonly lastAttemptAt: number | null };
+
+export type Attempt = {
+  readonly job: JobName;
+  readonly at: number;
+  /** `missed`: the one before was still being taken, or the service was down. */
+  readonly outcome: "took" | "failed" | "missed";
+  /** The point's number for `took`. */
+  readonly point: number | null;
+  /** A fault's code and message for `failed`, the cause for `missed`. */
+  readonly code: string | null;
+  readonly message: string;
+};
+
+export type Lease = {
+  /** `job:NAME` or `service`. */
+  readonly name: string;
+  /** Random: only who took it can renew or release it. */
+  readonly token: string;
+  readonly owner: ProcessIdentity;
+  readonly verb: string;
+  readonly expiresAt: number;
+};
+
+export type LeaseAnswer =
+  | { readonly granted: true; readonly tookOver: Lease | null }
+  | { readonly granted: false; readonly holder: Lease };
+
+export type CatalogueContent = {
+  readonly jobs: readonly Job[];
+  readonly runs: readonly { readonly job: JobName; readonly run: Run }[];
+  readonly generations: readonly Generation[];
+};
+
+/**
+ * L3 made durable: what is known of the job's dirty bits. Written before each dump as `unknown`, cleared only by the dump's
+ * verified success. `lastNumber` rises before a number is used, so that no number is used twice.
+ */
+export type Head = {
+  readonly lastNumber: number;
+  readonly bits:
+    | { readonly type: "unknown"; readonly why: string }
+    | {
+        readonly type: "known";
+        readonly generation: number;
+        readonly id: string;
+        readonly root: ProcessIdentity;
+        readonly run: number;
+        readonly criu: string;
+        readonly tracking: Tracking;
+      };
+};
+
+/** What a person or a restore said of a generation after it was sealed; kept beside the sealed directories. */
+export type Marks = Readonly<Record<string, GenerationMark>>;
+
+/** The only room that touches generation directories and the vault's small files. Every write is synced, then renamed. */
+export interface Vault {
+  readonly path: string;
+  jobNames(): Promise<readonly JobName[]>;
+  readJob(name: JobName): Promise<Job | null>;
+  writeJob(job: Job): Promise<void>;
+  /** Deletes the job's folder and everything in it. */
+  removeJob(name: JobName): Promise<void>;
+  readHead(name: JobName): Promise<Head>;
+  writeHead(name: JobName, head: Head): Promise<void>;
+  readMarks(name: JobName): Promise<Marks>;
+  writeMarks(name: JobName, marks: Marks): Promise<void>;
+  runs(name: JobName): Promise<readonly Run[]>;
+  writeRun(name: JobName, run: Run): Promise<void>;
+  /** Makes the folder in which the init of run `number` writes its pids and the exit status. */
+  runFolder(name: JobName, number: number): Promise<string>;
+  /** The default place of a job's standard streams. */
+  outputFolder(name: JobName): Promise<string>;
+
+  /** Numbers of the sealed generations, ascending: those whose directory holds a manifest. */
+  sealed(name: JobName): Promise<readonly number[]>;
+  /** The manifest, checked against the key. Faults: `manifest-forged`, `vault-file-damaged`, `point-unknown`. */
+  manifest(name: JobName, number: number): Promise<Manifest>;
+  generationFolder(name: JobName, number: number): string;
+
+  /** Fresh empty folders for one dump: images in staging, the generation in the making beside its sealed ones. */
+  prepare(name: JobName, number: number): Promise<Making>;
+  /**
+   * Moves the dump from staging into the making, leaving out every page (private and shared) that equals what the chain of
+   * `parent` resolves to; writes native CRIU increments. Without `parent` every present page is kept.
+   */
+  thin(making: Making, parent: number | null, onProgress: (bytes: number, total: number) => void): Promise<ThinReport>;
+  /**
+   * Sync of every file and folder, the manifest last, one rename: after it the generation is there, before it it is not.
+   * Faults: `vault-full`, `vault-unwritable`.
+   */
+  seal(making: Making, manifest: Omit<Manifest, "digests">, digests: FileDigests): Promise<{ readonly bytes: number }>;
+  /** Throws a making and its staging away; harmless twice. */
+  discard(making: Making): Promise<void>;
+  /** Sweeps what dumps that never sealed left behind. Gives the folders' names. */
+  sweepLeftovers(name: JobName): Promise<readonly string[]>;
+  /** Deletes one sealed generation (dependents first is the caller's duty). */
+  remove(name: JobName, number: number): Promise<void>;
+
+  /**
+   * Reads a generation and its whole chain back: every digest, every page resolved with exact lengths, links where they belong.
+   * Gives the damage found, oldest generation first; empty means whole.
+   */
+  verifyChain(name: JobName, number: number, onProgress: (bytes: number, total: number) => void): Promise<readonly Damage[]>;
+  /** Writes a standalone copy (no `parent`) into the empty folder `into`. */
+  flatten(name: JobName, number: number, into: string): Promise<{ readonly bytes: number }>;
+  /** Room left for the vault and for staging, in bytes. */
+  freeSpace(): Promise<{ readonly vault: number; readonly staging: number }>;
+}
+
+export type Damage = { readonly number: number; readonly file: string; readonly why: string };
+
+export type Making = {
+  readonly job: JobName;
+  readonly number: number;
+  /** Where CRIU dumps to. */
+  readonly staging: string;
+  /** The directory that becomes the generation. */
+  readonly folder: string;
+};
+
+export type ThinReport = {
+  readonly digests: FileDigests;
+  /** Pages kept in this generation, and pages left to the parent by the compare. */
+  readonly pagesKept: number;
+  readonly pagesShared: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly highestPid: number;
+  readonly processes: number;
+};
+
+/** The only room that starts criu. */
+export interface Criu {
+  /** Version and features of the CRIU in use. Faults: `criu-missing`, `criu-too-old`. Remembered within the process. */
+  probe(): Promise<CriuFacts>;
+  /**
+   * One leave-running dump. `whileFrozen` runs inside the post-dump hook, tasks still stopped; if it rejects, the dump fails and the
+   * job is thawed. Success is the verified one of criu-facts section 8: exit 0, stats-dump, inventory and pagemaps sound.
+   * Faults: `dump-failed`, `dump-timeout`, `dump-incomplete`. After any of them the dirty bits are unknown.
+   */
+  dump(request: DumpRequest, whileFrozen: () => Promise<void>): Promise<DumpStats>;
+  /** True if a criu that an earlier process started is still at work for this job (its dump lock is held). */
+  stillDumping(job: JobName): Promise<boolean>;
+}
+
+export type CriuFacts = {
+  readonly version: string;
+  /** The words to put before CRIU's own arguments: a loader with its library path, or just the program. */
+  readonly command: readonly string[];
+  readonly softDirty: boolean;
+};
+
+export type DumpRequest = {
+  readonly job: JobName;
+  readonly images: string;
+  /** Keep CRIU's log here, also after a failure. */
+  readonly log: string;
+  /** The init whose namespaces CRIU enters; `null`: the host's. */
+  readonly init: ProcessIdentity | null;
+  readonly rootVpid: number;
+  readonly options: readonly string[];
+  /** `null`: no memory tracking. `parent`: path of the images to chain on, as the images folder sees it. */
+  readonly track: { readonly parent: string | null } | null;
+  readonly timeoutSeconds: number;
+};
+
+/** CRIU's stats-dump: times in microseconds, pages of 4 KiB, private and shared added up. */
+export type DumpStats = {
+  readonly freezeMicros: number;
+  readonly memdumpMicros: number;
+  readonly memwriteMicros: number;
+  readonly pagesScanned: number;
+  readonly pagesSkipped: number;
+  readonly pagesWritten: number;
+};
+
+/** `/proc` and signals. */
+export interface Processes {
+  self(): ProcessIdentity;
+  /** The identity of a live process, as the host sees it; `null` if there is none (a zombie counts as none). */
+  identify(pid: number): Promise<ProcessIdentity | null>;
+  /** Synchronous: it is asked inside a catalogue transaction. */
+  isAlive(identity: ProcessIdentity): boolean;
+  /** Faults: `pid-unknown`, `pid-kernel-thread`, `pid-self`. */
+  inspect(root: ProcessIdentity, init: ProcessIdentity | null): Promise<TreeFacts>;
+  /** Sends the signal if the identity still holds; false if the process is gone. */
+  signal(identity: ProcessIdentity, signal: "SIGTERM" | "SIGKILL" | "SIGCONT"): boolean;
+}
+
+/** Starts runs and brings them back, always under an init of their own. */
+export interface Launcher {
+  /** Faults: `launch-failed`, `compiler-missing`. */
+  launch(request: LaunchRequest): Promise<Launched>;
+  /** Faults: `restore-failed`, `restore-timeout`. On a fault nothing of the job is left running. */
+  bringBack(request: BringBackRequest): Promise<Launched>;
+  /** What the init wrote at the end; `null` if it wrote nothing. */
+  ending(runFolder: string): Promise<Ending | null>;
+}
+
+export type LaunchRequest = {
+  readonly job: Job;
+  readonly runFolder: string;
+};
+
+export type BringBackRequest = {
+  readonly job: JobName;
+  readonly point: number;
+  readonly runFolder: string;
+  readonly images: string;
+  readonly criu: CriuFacts;
+  readonly options: readonly string[];
+  readonly highestPid: number;
+  readonly timeoutSeconds: number;
+};
+
+export type Launched = { readonly init: ProcessIdentity; readonly root: ProcessIdentity; readonly rootVpid: number };
+
+/** Files a job writes: captured inside the freeze, put back before a restore. */
+export interface Files {
+  /**
+   * Called with all tasks stopped. Copies into `folder`/files; lengths and names as they are now. Syncs nothing (that is `settle`'s).
+   * `earlier`: the parent's capture, to copy nothing again that has not changed.
+   */
+  capture(tree: TreeFacts, rules: Job["files"], folder: string, earlier: Capture | null): Promise<Capture>;
+  /**
+   * After the thaw: syncs captured lengths and copies, digests the needed files, fills in tails. Gives the capture as the
+   * manifest will carry it, and the digests of the stored copies.
+   */
+  settle(
+    capture: Capture,
+    folder: string,
+    earlier: Capture | null,
+  ): Promise<{ readonly capture: Capture; readonly digests: FileDigests }>;
+  /** What putting back would meet; throws the first `file-changed`, `file-unrestorable` or `space-short`. Changes nothing. */
+  preflight(capture: Capture, point: number, generationFolder: string): Promise<void>;
+  /**
+   * Copies what is there now into `undoFolder` (synced, with a list of its own), then puts the point's files back.
+   * If it rejects, what was changed has been undone.
+   */
+  putBack(capture: Capture, generationFolder: string, undoFolder: string): Promise<PutBackReport>;
+  /** Makes everything as it was before `putBack`, from the undo folder alone. Harmless twice. */
+  undo(undoFolder: string): Promise<void>;
+}
+
+export type PutBackReport = {
+  readonly files: readonly { readonly path: string; readonly done: "cut" | "rewritten" | "created" | "unchanged" }[];
+  readonly undoFolder: string;
+  readonly undoBytes: number;
+};
+
+export interface Host {
+  kernel(): string;
+  hostname(): string;
+  bootId(): string;
+  isRoot(): boolean;
+}

@@ -1,0 +1,217 @@
+/*
+ * holdfast-init: pid 1 of a job's namespaces, and (called as holdfast-hook) CRIU's action script.
+ *
+ *   holdfast-init -r RUNDIR [-i] [-n LASTPID] [-c DIR] [-o OUT -e ERR] -- COMMAND ...    start a job
+ *   holdfast-init -r RUNDIR -p PIDFILE [-n LASTPID] -- criu restore -d -S ...             bring one back
+ *
+ * It makes the namespaces, reaps, passes signals on, and writes how the job ended to RUNDIR/exit
+ * ("exited N" or "signaled N") with a sync before the rename: that file is there whole or not at all.
+ * It holds nothing of the service open, so it outlives it. The one program here that is not TypeScript,
+ * because pid 1 must survive the service and because nothing slower may start inside a freeze.
+ *
+ * RUNDIR/init and RUNDIR/root hold the pids (as the host sees init; as the namespace sees the job's root).
+ * Exit status of the starter: 0 the job runs; 1 set-up failed (reason on stderr); 2 CRIU's restore failed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int report = -1;		/* pipe to the starter: empty at EOF means "started" */
+static volatile pid_t root;	/* the job's root, as this namespace sees it */
+static const char *rundir;
+
+static void fail(int status, const char *what, ...)
+{
+	char text[512];
+	int e = errno, n;
+	va_list ap;
+	va_start(ap, what);
+	n = vsnprintf(text, sizeof text - 64, what, ap);
+	va_end(ap);
+	n += snprintf(text + n, 64, "%s%s\n", e ? ": " : "", e ? strerror(e) : "");
+	text[0] = status == 2 ? 'R' : text[0];
+	if (write(report < 0 ? 2 : report, text, n) < 0) { /* nobody is left to tell */ }
+	_exit(status);
+}
+
+/* Whole or not at all, after a power cut too (sync, rename, sync of the folder). */
+static void record(const char *name, const char *fmt, ...)
+{
+	char tmp[4096], path[4096];
+	va_list ap;
+	FILE *f;
+	int d;
+	snprintf(tmp, sizeof tmp, "%s/%s.tmp", rundir, name);
+	snprintf(path, sizeof path, "%s/%s", rundir, name);
+	if (!(f = fopen(tmp, "we")))
+		fail(1, "cannot write %s", tmp);
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
+	if (fflush(f) || fsync(fileno(f)) || fclose(f) || rename(tmp, path))
+		fail(1, "cannot write %s", path);
+	if ((d = open(rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0) {
+		fsync(d);
+		close(d);
+	}
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		fail(1, "cannot write %s", path);
+	close(fd);
+}
+
+static void onto(int fd, const char *path, int flags)
+{
+	int got = open(path, flags, 0640);
+	if (got < 0 || dup2(got, fd) < 0)
+		fail(1, "cannot open %s", path);
+	if (got != fd)
+		close(got);
+}
+
+/* The job's whole process group: a shell that waits for its child would sit on a signal of its own. */
+static void pass_on(int sig)
+{
+	if (root > 0 && kill(-root, sig) < 0)
+		kill(root, sig);
+}
+
+static int hook(void)
+{
+	const char *action = getenv("CRTOOLS_SCRIPT_ACTION"), *path = getenv("HOLDFAST_HOOK"), *last = getenv("HOLDFAST_LAST_PID");
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char answer = '1';
+	int s;
+	/* All tasks exist and none runs yet: new children of the job must not take pids that CRIU itself used. */
+	if (action && last && !strcmp(action, "pre-resume"))
+		put("/proc/sys/kernel/ns_last_pid", last);
+	if (!action || !path || strcmp(action, "post-dump"))
+		return 0;
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* A dead service closes the socket: the read ends, the hook fails, CRIU thaws the job. */
+	if (s < 0 || connect(s, (void *)&a, sizeof a) || write(s, "frozen\n", 7) != 7 || read(s, &answer, 1) != 1)
+		return 1;
+	return answer == '0' ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *last = "299", *dir = NULL, *out = "/dev/null", *err = "/dev/null", *pidfile = NULL;
+	int opt, flags = CLONE_NEWPID | CLONE_NEWNS, status, ready[2], started[2];
+	const int passed[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT };
+	char text[600] = "";
+	pid_t child;
+	ssize_t n;
+
+	if (strstr(argv[0], "holdfast-hook"))
+		return hook();
+	while ((opt = getopt(argc, argv, "+r:in:c:o:e:p:")) != -1)
+		switch (opt) {
+		case 'r': rundir = optarg; break;
+		case 'i': flags |= CLONE_NEWIPC; break;
+		case 'n': last = optarg; break;
+		case 'c': dir = optarg; break;
+		case 'o': out = optarg; break;
+		case 'e': err = optarg; break;
+		case 'p': pidfile = optarg; break;
+		default: return 1;
+		}
+	errno = 0;
+	if (!rundir || optind >= argc)
+		fail(1, "usage: holdfast-init -r RUNDIR [options] -- COMMAND ...");
+	if (pipe2(ready, O_CLOEXEC) || unshare(flags))
+		fail(1, "cannot make the namespaces");
+	/* Slave: mounts made later on the host (a vault, a staging place) must reach the job's view. */
+	if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL))
+		fail(1, "cannot make the mounts slave");
+	if ((child = fork()) < 0)
+		fail(1, "cannot fork");
+	if (child) {
+		close(ready[1]);
+		record("init", "%d\n", child);
+		n = read(ready[0], text, sizeof text - 1);
+		if (n <= 0)
+			return 0;
+		fputs(text + (text[0] == 'R'), stderr);
+		return text[0] == 'R' ? 2 : 1;
+	}
+
+	report = ready[1];
+	close(ready[0]);
+	setsid();
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		fail(1, "cannot mount /proc");
+	put("/proc/sys/kernel/ns_last_pid", last);
+	for (unsigned i = 0; i < sizeof passed / sizeof *passed; i++)
+		signal(passed[i], pass_on);
+	if (pipe2(started, O_CLOEXEC) || (child = fork()) < 0)
+		fail(1, "cannot fork");
+	if (!child) {
+		report = started[1];
+		setsid();
+		for (unsigned i = 0; i < sizeof passed / sizeof *passed; i++)
+			signal(passed[i], SIG_DFL);
+		onto(0, "/dev/null", O_RDONLY);
+		onto(1, out, O_WRONLY | O_APPEND | O_CREAT);
+		onto(2, err, O_WRONLY | O_APPEND | O_CREAT);
+		close_range(3, started[1] - 1, 0);
+		close_range(started[1] + 1, ~0U, 0);
+		if (dir && chdir(dir))
+			fail(1, "cannot change to %s", dir);
+		execvp(argv[optind], argv + optind);
+		fail(1, "cannot run %s", argv[optind]);
+	}
+	close(started[1]);
+	if ((n = read(started[0], text, sizeof text - 1)) > 0) {
+		errno = 0;
+		fail(1, "%.*s", (int)(n - 1), text);
+	}
+	onto(0, "/dev/null", O_RDONLY);
+	onto(1, "/dev/null", O_WRONLY);
+	onto(2, "/dev/null", O_WRONLY);
+	root = child;
+	if (pidfile) {
+		FILE *f;
+		int pid;
+		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		errno = 0;
+		if (status)
+			fail(2, "Rcriu restore ended with %s %d", WIFSIGNALED(status) ? "signal" : "status",
+			     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		if (!(f = fopen(pidfile, "re")) || fscanf(f, "%d", &pid) != 1)
+			fail(2, "Rcannot read %s", pidfile);
+		fclose(f);
+		root = pid;
+	}
+	record("root", "%d\n", root);
+	close(report);
+	for (;;) {
+		pid_t got = waitpid(-1, &status, 0);
+		if (got < 0 && errno != EINTR)
+			return 1;
+		if (got != root)
+			continue;
+		record("exit", WIFSIGNALED(status) ? "signaled %d\n" : "exited %d\n",
+		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		return 0;	/* the kernel ends whatever the job left behind in its namespace */
+	}
+}
