@@ -30,8 +30,8 @@ export type Job = {
   /** Generations in one chain, base included; then a base. */
   readonly maxChain: number;
   readonly files: FileRules;
-  /** What it is meant to do; `stopped` jobs take no generations and are not brought back. */
-  readonly intent: "run" | "stopped";
+  /** What it is meant to do: `stopped` jobs are not brought back; `retired` ones are forgotten but for their points. */
+  readonly intent: "run" | "stopped" | "retired";
 };
 
 export type FileRules = {
@@ -44,4 +44,4 @@ export type FileRules = {
 };
 
 /** What became of a job, as `status` shows it. `crashed`: it vanished, and no exit status was recorded. */
-export type JobState = "running" | "finished" | "failed" | "crashed" | "stopped";
+export type JobState = "running" | "finished" | "failed" | "crashed" | "stopped" | "retired";

@@ -16,6 +16,8 @@ export interface Clock {
   /** Never goes back; milliseconds from an arbitrary start. */
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;
+  /** Calls `act` every so many milliseconds until the answer is called; keeps no process alive by itself. */
+  repeat(milliseconds: number, act: () => void): () => void;
 }
 
 export interface Ids {
@@ -150,6 +152,16 @@ export interface Vault {
   writeMarks(name: JobName, marks: Marks): Promise<void>;
   runs(name: JobName): Promise<readonly Run[]>;
   writeRun(name: JobName, run: Run): Promise<void>;
+  /** Folders of runs that were begun and never written down: what a crash in the middle of a launch or a restore leaves. */
+  unfinishedRuns(
+    name: JobName,
+  ): Promise<readonly { readonly number: number; readonly folder: string; readonly undoFolder: string }[]>;
+  /** Throws away the folder of a run that never came to life. */
+  removeRunFolder(name: JobName, number: number): Promise<void>;
+  /** A path in the job's folder of logs, made if need be; old logs there are thinned to the newest fifty. */
+  logFile(name: JobName, file: string): Promise<string>;
+  /** Where restore number `run` keeps what the files held just before it. */
+  undoFolder(name: JobName, run: number): string;
   /** Makes the folder in which the init of run `number` writes its pids and the exit status. */
   runFolder(name: JobName, number: number): Promise<string>;
   /** The default place of a job's standard streams. */
@@ -277,6 +289,8 @@ export interface Launcher {
   launch(request: LaunchRequest): Promise<Launched>;
   /** Faults: `restore-failed`, `restore-timeout`. On a fault nothing of the job is left running. */
   bringBack(request: BringBackRequest): Promise<Launched>;
+  /** The live run whose init writes to this folder; `null` if there is none. For a launch that was never written down. */
+  find(runFolder: string): Promise<Launched | null>;
   /** What the init wrote at the end; `null` if it wrote nothing. */
   ending(runFolder: string): Promise<Ending | null>;
 }
@@ -294,6 +308,8 @@ export type BringBackRequest = {
   readonly criu: CriuFacts;
   readonly options: readonly string[];
   readonly highestPid: number;
+  /** Keep CRIU's log here; it stays when the run folder does not. */
+  readonly log: string;
   readonly timeoutSeconds: number;
 };
 
@@ -332,9 +348,25 @@ export type PutBackReport = {
   readonly undoBytes: number;
 };
 
+/** Facts of the machine that go into a manifest. */
 export interface Host {
   kernel(): string;
   hostname(): string;
   bootId(): string;
   isRoot(): boolean;
 }
+
+/** Everything a verb may touch, and what the settings say of it. */
+export type Ports = {
+  readonly catalogue: Catalogue;
+  readonly vault: Vault;
+  readonly criu: Criu;
+  readonly processes: Processes;
+  readonly launcher: Launcher;
+  readonly files: Files;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly events: Events;
+  readonly limits: { readonly dumpTimeoutSeconds: number; readonly restoreTimeoutSeconds: number; readonly stopSeconds: number };
+};

@@ -22,7 +22,7 @@ export class Fault extends Error {
   readonly retry: FaultRow["retry"];
   readonly exitStatus: number;
   /** What it means for the user's data, for example `newest point still good: #41`. */
-  readonly stillGood: string | undefined;
+  stillGood: string | undefined;
 
   private constructor(code: FaultCode, details: Record<string, string | number>, extra: FaultExtra) {
     const row: FaultRow = table[code];
@@ -36,6 +36,12 @@ export class Fault extends Error {
 
   static of<C extends FaultCode>(code: C, details: FaultDetails<C>, extra: FaultExtra = {}): Fault {
     return new Fault(code, details, extra);
+  }
+
+  /** Says what it means for the user's data, once that is known; the first word stands. */
+  because(stillGood: string): this {
+    this.stillGood ??= stillGood;
+    return this;
   }
 }
 

@@ -1,0 +1,18 @@
+// One generation of one job, in a thread of the service's.
+import { workerData } from "node:worker_threads";
+import { compose } from "../src/compose.ts";
+import { take } from "../src/engine/take.ts";
+import { Fault } from "../src/faults/fault.ts";
+
+const { job, settings } = workerData;
+const engine = await compose(settings, { log: { part: "take", job } });
+try {
+  const { generation, milliseconds } = await take(engine.ports, job);
+  const { number, kind, reason, bytes, freezeMicros } = generation;
+  engine.log.info({ event: "took", job, point: number, kind, reason, bytes, freezeMicros, milliseconds }, `took point ${number}`);
+} catch (error) {
+  if (!(error instanceof Fault)) throw error;
+  engine.log.error({ event: "take-failed", job, code: error.code, remedy: error.remedy }, error.message);
+} finally {
+  await engine.close();
+}

@@ -1,0 +1,99 @@
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { Kysely } from "kysely";
+import type { Catalogue } from "../engine/ports.ts";
+import { Fault } from "../faults/fault.ts";
+import { attemptsIn } from "./attempts.ts";
+import { CatalogueDialect } from "./dialect.ts";
+import { duesIn } from "./dues.ts";
+import { generationsIn } from "./generations.ts";
+import { jobsIn } from "./jobs.ts";
+import { leasesIn } from "./leases.ts";
+import { migrate } from "./migrate.ts";
+import { isUnfilled, replaceContent } from "./replace.ts";
+import { runsIn } from "./runs.ts";
+import type { DB } from "./schema.ts";
+import { translated } from "./translate.ts";
+import { verifyContent, verifyIdentity } from "./verify.ts";
+
+export type CatalogueOptions = {
+  /** The SQLite file; it and its folder are made if missing, 0600 and 0700. On a local filesystem: WAL does not work over NFS. */
+  readonly file: string;
+  /** Folder of the migrations; by default the one this program came with. */
+  readonly migrations?: string;
+  /** How long a statement waits for another process's lock, in milliseconds; then `catalogue-busy`. Default 5000. */
+  readonly busyMilliseconds?: number;
+};
+
+/**
+ * Opens the catalogue, makes or migrates it. One connection per thread; never share one.
+ *
+ * `fresh`: nothing has filled it yet (`replaceAll`), because it was made just now or whoever made it died too early. The caller
+ * then rebuilds it from the vault; two processes that do so at once do no harm.
+ *
+ * Faults: `vault-newer`, `catalogue-damaged`, `catalogue-busy`, `vault-full`, `vault-unwritable`, `io-failed`; the last five also
+ * from every method later on.
+ */
+export async function openCatalogue(
+  options: CatalogueOptions,
+): Promise<{ readonly catalogue: Catalogue; readonly fresh: boolean }> {
+  const { file, migrations = shippedMigrations, busyMilliseconds = 5000 } = options;
+  let database: Database.Database | undefined;
+  try {
+    makeFile(file);
+    database = await connect(file, busyMilliseconds);
+    const db = new Kysely<DB>({ dialect: new CatalogueDialect(database, file) });
+    await migrate(db, file, migrations);
+    verifyContent(database, file);
+    return { catalogue: catalogueOver(db, file), fresh: await isUnfilled(db) };
+  } catch (error) {
+    database?.close();
+    throw translated(error, file);
+  }
+}
+
+/** `migrations/` beside `src/`, in a checkout and in `dist/` alike. */
+const shippedMigrations = path.join(import.meta.dirname, "../../migrations");
+
+function catalogueOver(db: Kysely<DB>, file: string): Catalogue {
+  return {
+    ...jobsIn(db, file),
+    ...runsIn(db),
+    ...generationsIn(db),
+    ...attemptsIn(db),
+    ...duesIn(db),
+    ...leasesIn(db),
+    replaceAll: (content) => replaceContent(db, content),
+    close: () => db.destroy(),
+  };
+}
+
+/** Environments of jobs are in it, passwords perhaps: nobody but the owner reads it. SQLite gives `-wal` and `-shm` the same mode. */
+function makeFile(file: string): void {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  closeSync(openSync(file, "a", 0o600));
+}
+
+const pauseMilliseconds = 50;
+
+async function connect(file: string, busyMilliseconds: number): Promise<Database.Database> {
+  for (let left = busyMilliseconds; ; left -= pauseMilliseconds) {
+    const database = new Database(file, { timeout: busyMilliseconds });
+    try {
+      verifyIdentity(database, file);
+      if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600);
+      database.pragma("journal_mode = WAL");
+      database.pragma("synchronous = FULL");
+      database.pragma("foreign_keys = ON");
+      return database;
+    } catch (error) {
+      database.close();
+      // The change to WAL needs the file for itself for a moment, and SQLite does not wait for that by its timeout.
+      const fault = translated(error, file);
+      if (!(fault instanceof Fault && fault.code === "catalogue-busy" && left > 0)) throw fault;
+      await wait(pauseMilliseconds);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import type { Database } from "better-sqlite3";
+import { columns } from "./schema.ts";
+import { damaged } from "./translate.ts";
+
+/** `pragma application_id` of a catalogue, "Hold"; the first migration writes it. */
+const applicationId = 0x486f6c64;
+
+/** First bytes of every SQLite file (https://sqlite.org/fileformat2.html, 1.3). */
+const magic = "SQLite format 3\0";
+
+/** Files up to this many bytes are read through at open (a few milliseconds); for larger ones, damage shows when it is met. */
+const checkedBytes = 2 ** 20;
+
+/** Refuses, before anything is written to it, a file that is not a catalogue. Empty files pass. Fault: `catalogue-damaged`. */
+export function verifyIdentity(database: Database, file: string): void {
+  const start = startOf(file);
+  if (start !== "" && start !== magic) throw damaged(file, "it is not an SQLite database");
+  const id = database.pragma("application_id", { simple: true });
+  const isEmpty = database.prepare("select count(*) from sqlite_schema").pluck().get() === 0;
+  if (id !== applicationId && !isEmpty) throw damaged(file, "it is the database of another program");
+}
+
+/** Refuses a file whose tables are not what its migrations say, or, when small, whose pages are. Fault: `catalogue-damaged`. */
+export function verifyContent(database: Database, file: string): void {
+  const query = database.prepare<[], { readonly name: string }>(
+    "select m.name || '.' || c.name as name from sqlite_schema m, pragma_table_info(m.name) c where m.type = 'table'",
+  );
+  const found = new Set(query.all().map((row) => row.name));
+  for (const [table, names] of Object.entries(columns)) {
+    const missing = Object.keys(names).find((name) => !found.has(`${table}.${name}`));
+    if (missing) throw damaged(file, `its table ${table} has no column ${missing}`);
+  }
+  const bytes = database.prepare("select page_count * page_size from pragma_page_count(), pragma_page_size()").pluck().get();
+  if (Number(bytes) > checkedBytes) return;
+  const answer = database.pragma("quick_check(1)", { simple: true });
+  if (answer !== "ok") throw damaged(file, String(answer));
+}
+
+function startOf(file: string): string {
+  const descriptor = openSync(file, "r");
+  try {
+    const bytes = Buffer.alloc(magic.length);
+    return bytes.toString("latin1", 0, readSync(descriptor, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
+}

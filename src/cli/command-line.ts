@@ -1,0 +1,72 @@
+import { Command, CommanderError } from "commander";
+import { Fault } from "../faults/fault.ts";
+import { addCatalogue } from "./commands/catalogue.ts";
+import { addCheck } from "./commands/check.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addExport } from "./commands/export.ts";
+import { addLogs } from "./commands/logs.ts";
+import { addPoints } from "./commands/points.ts";
+import { addProtect } from "./commands/protect.ts";
+import { addRestore, addResume } from "./commands/restore.ts";
+import { addRetire } from "./commands/retire.ts";
+import { addRun } from "./commands/run.ts";
+import { addServe } from "./commands/serve.ts";
+import { addStatus } from "./commands/status.ts";
+import { addStop } from "./commands/stop.ts";
+import { addTake } from "./commands/take.ts";
+import { printFault } from "./print.ts";
+import { Session } from "./session.ts";
+
+/** Runs one command; gives the process exit status (the list is in `docs/errors.md`). */
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  const json = words.slice(0, words.indexOf("--") === -1 ? words.length : words.indexOf("--")).includes("--json");
+  const session = new Session();
+  process.once("SIGINT", () => {
+    process.stderr.write("\nholdfast: interrupted; every point listed is as good as before, what was begun is swept at the next call\n");
+    process.exit(130);
+  });
+  try {
+    await program(session).parseAsync([...words], { from: "user" });
+    return session.exitStatus;
+  } catch (error) {
+    if (error instanceof CommanderError) return endOfCommander(error, json);
+    if (error instanceof Fault) {
+      printFault(error, json);
+      return error.exitStatus;
+    }
+    printBug(error, json);
+    return 1;
+  } finally {
+    await session.close();
+  }
+}
+
+function program(session: Session): Command {
+  const root = new Command("holdfast")
+    .description("Guards long computations: periodic incremental dumps of a running job, and its way back, memory and files together.")
+    .version("0.1.0")
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+    .addHelpText("after", "\nFirst steps:\n  holdfast doctor --fix\n  holdfast run --name lj --every 10m -- lmp -in in.lj\n  holdfast points lj");
+  for (const add of [addDoctor, addServe, addRun, addProtect, addCheck, addStatus, addPoints, addLogs, addTake, addRestore, addResume]) {
+    add(root, session);
+  }
+  for (const add of [addStop, addRetire, addExport, addCatalogue, addDemo]) add(root, session);
+  return root;
+}
+
+function endOfCommander(error: CommanderError, json: boolean): number {
+  if (error.exitCode === 0) return 0;
+  const what = error.message.replace(/^error: /, "");
+  if (error.code === "commander.help") return 2;
+  const command = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";
+  printFault(Fault.of("usage", { what, command }), json);
+  return 2;
+}
+
+function printBug(error: unknown, json: boolean): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (json) process.stdout.write(`${JSON.stringify({ fault: { code: "bug", message: text.split("\n")[0], remedy: "please report it" } })}\n`);
+  process.stderr.write(`holdfast: this is a bug in holdfast; every point listed is as good as before\n${text}\n`);
+}

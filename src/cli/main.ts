@@ -1,0 +1,8 @@
+// The version is looked at before anything that loads better-sqlite3, which ends an older Node without a word (exit 139).
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 24 || (major === 24 && minor < 12)) {
+  process.stderr.write(`holdfast: needs Node 24.12 or newer, this is ${process.version}; start it as bin/holdfast\n`);
+  process.exit(1);
+}
+const { runCommandLine } = await import("./command-line.ts");
+process.exitCode = await runCommandLine(process.argv.slice(2));

@@ -1,0 +1,50 @@
+import { formatSize } from "../../domain/size.ts";
+import type { Generation } from "../../domain/generation.ts";
+import { formatTime } from "../../domain/time.ts";
+
+/** The keys of a point in JSON; a promise (`docs/reference/json.md`). */
+export function generationJson(generation: Generation, directory: string): Record<string, unknown> {
+  const { number, timeline, run, kind, parent, takenAt, state, bytes, freezeMicros, reason, tracking, pages, provenAt, held, id } = generation;
+  return {
+    number,
+    timeline,
+    run,
+    kind,
+    parent,
+    time: iso(takenAt),
+    state,
+    bytes,
+    freezeMicros,
+    reason,
+    tracking,
+    pages,
+    provenAt: provenAt === null ? null : iso(provenAt),
+    held,
+    id,
+    directory,
+  };
+}
+
+export const generationHead = ["point", "taken", "kind", "on", "timeline", "size", "freeze", "state", "why"] as const;
+
+export function generationRow(generation: Generation, zone: string): readonly string[] {
+  return [
+    String(generation.number),
+    formatTime(generation.takenAt, zone),
+    generation.kind,
+    generation.parent === null ? "-" : String(generation.parent),
+    String(generation.timeline),
+    formatSize(generation.bytes),
+    formatMicros(generation.freezeMicros),
+    generation.state + (generation.provenAt === null ? "" : ", proven"),
+    generation.reason,
+  ];
+}
+
+export function formatMicros(micros: number): string {
+  return micros < 1_000_000 ? `${Math.round(micros / 1000)} ms` : `${(micros / 1_000_000).toFixed(1)} s`;
+}
+
+export function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,158 @@
+import { mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { execa } from "execa";
+import type { DumpRequest, DumpStats } from "../engine/ports.ts";
+import { Fault } from "../faults/fault.ts";
+import { dumpWords, lockedStatus } from "./arguments.ts";
+import { endDump } from "./end-dump.ts";
+import { openHookDoor, type HookOutcome } from "./hook-door.ts";
+import { jobProcesses, thaw } from "./job-processes.ts";
+import { isLocked, lockFile, makeLockFolder } from "./lock.ts";
+import { explain, readTroubles } from "./log.ts";
+import { plainEnvironment } from "./run.ts";
+import { readDump } from "./verify-dump.ts";
+
+/** What a dump needs of its surroundings. */
+export type DumpSetting = {
+  readonly criu: readonly string[];
+  /** The action script: the init program under the name `holdfast-hook`. */
+  readonly hook: string;
+  readonly lockFolder: string;
+  /** Folders to put the hook's socket in, best first. */
+  readonly socketFolders: readonly string[];
+};
+
+/**
+ * One leave-running dump; see the port. The images folder must be fresh and empty, because CRIU silently keeps a `parent` link it
+ * finds there. Whatever goes wrong, CRIU has ended and no process of the job stands still when this rejects, and the
+ * log is at `request.log`. `whileFrozen` is not waited for if the time is up while it runs.
+ *
+ * Faults: `busy` (another criu holds this job's lock), `dump-failed`, `dump-timeout`, `dump-incomplete`, `tool-missing`.
+ */
+export async function dump(setting: DumpSetting, request: DumpRequest, whileFrozen: () => Promise<void>): Promise<DumpStats> {
+  await requireEmpty(request.images);
+  await makeLockFolder(setting.lockFolder);
+  const lock = lockFile(setting.lockFolder, request.job);
+  // Asked here too, before the log of the one that runs could be touched.
+  if (await isLocked(lock)) throw otherDump(request);
+  await mkdir(path.dirname(request.log), { recursive: true });
+  await rm(request.log, { force: true });
+  const list = () => jobProcesses(request.init?.pid ?? null, request.rootVpid);
+  const stoppedBefore = new Set((await list()).filter(({ state }) => state === "T").map(({ pid }) => pid));
+  const door = await openHookDoor(setting.socketFolders, whileFrozen);
+  let end: End;
+  try {
+    end = await runDump(dumpWords(request, { criu: setting.criu, hook: setting.hook, lock }), request, lock, door.path);
+  } finally {
+    await door.close();
+  }
+  if (end.status === 0) return soundDump(request, door.outcome());
+  const still = await thaw(list, stoppedBefore);
+  throw await faultOf(request, end, door.outcome(), still);
+}
+
+type End = {
+  /** `null`: ended by a signal, or never started. */
+  readonly status: number | null;
+  readonly timedOut: boolean;
+  /** False if CRIU could not be ended. */
+  readonly ended: boolean;
+  /** What was said on standard error: by a loader, by nsenter, or by CRIU before its log was open. */
+  readonly said: string;
+  readonly missing: boolean;
+};
+
+async function runDump(words: readonly string[], request: DumpRequest, lock: string, hook: string): Promise<End> {
+  const [file = "", ...rest] = words;
+  const saidFile = `${request.log}.stderr`;
+  // A file, not a pipe: a reader that stalls would stall CRIU inside the freeze, and CRIU must outlive this process whole.
+  const stderr = await open(saidFile, "w", 0o600);
+  let timedOut = false;
+  let ended: Promise<boolean> | null = null;
+  try {
+    const child = execa(file, rest, {
+      detached: true,
+      cleanup: false,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: stderr.fd,
+      buffer: false,
+      reject: false,
+      forceKillAfterDelay: false,
+      extendEnv: false,
+      env: { ...plainEnvironment, HOLDFAST_HOOK: hook },
+      cwd: "/",
+    });
+    const { pid } = child;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      if (pid !== undefined) ended = endDump(pid, lock);
+    }, request.timeoutSeconds * 1000);
+    const done = await child;
+    clearTimeout(timer);
+    const status = timedOut ? null : (done.exitCode ?? null);
+    // flock may have been killed alone: CRIU goes on without it.
+    if (status !== 0 && status !== lockedStatus && pid !== undefined) ended ??= endDump(pid, lock);
+    return {
+      status,
+      timedOut,
+      ended: (await ended) ?? true,
+      said: (await readFile(saidFile, "utf8")).trim().split("\n").at(-1) ?? "",
+      missing: done.code === "ENOENT",
+    };
+  } finally {
+    await stderr.close();
+    await rm(saidFile, { force: true });
+  }
+}
+
+async function faultOf(request: DumpRequest, end: End, hook: HookOutcome, still: readonly number[]): Promise<Fault> {
+  const { job, log } = request;
+  if (end.status === lockedStatus && !(await exists(log))) return otherDump(request);
+  if (end.missing) return Fault.of("tool-missing", { tool: "flock", package: "util-linux" });
+  const after = [
+    ...(end.ended ? [] : ["; that CRIU could not be ended, even by SIGKILL"]),
+    ...(still.length > 0 ? [`; still stopped: process ${still.join(", ")}`] : []),
+  ].join("");
+  if (end.timedOut) return Fault.of("dump-timeout", { job, seconds: `${request.timeoutSeconds}${after}`, log });
+  if (hook.type === "rejected") {
+    const why = `its files could not be captured: ${message(hook.error)}${after}`;
+    return Fault.of("dump-failed", { job, why, log }, { cause: hook.error });
+  }
+  const troubles = await readTroubles(log);
+  const why = troubles === "" ? withoutLog(end) : explain(troubles);
+  return Fault.of("dump-failed", { job, why: why + after, log });
+}
+
+function withoutLog(end: End): string {
+  if (end.said !== "") return end.said;
+  return end.status === null || end.status > 128 ? "CRIU was killed" : `it ended with status ${end.status} and said nothing`;
+}
+
+async function soundDump(request: DumpRequest, hook: HookOutcome): Promise<DumpStats> {
+  const { job, log } = request;
+  if (hook.type !== "done") throw Fault.of("dump-incomplete", { job, why: "it did not call the post-dump hook", log });
+  const found = await readDump(request.images, request.track);
+  if (found.type === "unsound") throw Fault.of("dump-incomplete", { job, why: found.why, log }, { cause: found.cause });
+  return found.stats;
+}
+
+function otherDump(request: DumpRequest): Fault {
+  return Fault.of("busy", { owner: "a criu process", job: request.job, verb: "dump" });
+}
+
+async function requireEmpty(images: string): Promise<void> {
+  const names = await readdir(images);
+  if (names.length > 0) throw new Error(`the images folder ${images} is not empty: ${names.slice(0, 3).join(", ")}`);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

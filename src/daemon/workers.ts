@@ -1,0 +1,86 @@
+import { pathToFileURL } from "node:url";
+import { Worker, type WorkerOptions } from "node:worker_threads";
+import Bree from "bree";
+import type { Engine } from "../compose.ts";
+import type { JobName } from "../domain/job.ts";
+
+/** A file in `jobs/`. */
+type Task = "take" | "tend";
+
+type Data = { readonly task: Task; readonly job: JobName | null; readonly which: "all" | "ended"; readonly settings: Engine["settings"] };
+
+const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const jobsFolder = `${import.meta.dirname}/../../jobs`;
+
+/**
+ * Bree keeps its own list of names to files and evaluates a path with certain characters in it as source text; here the task alone
+ * chooses the file (ecosystem, section 2). Bree's own clock is never used.
+ */
+class TaskBree extends Bree {
+  createWorker = (_file: string, options: WorkerOptions & { workerData: { job: { worker: { workerData: Data } } } }): Worker => {
+    const data = options.workerData.job.worker.workerData;
+    return new Worker(pathToFileURL(`${jobsFolder}/${data.task}.${extension}`), { workerData: data, name: `${data.task} ${data.job ?? ""}` });
+  };
+}
+
+/** The service's work in worker threads, one Bree job for each piece while it runs. */
+export class Workers {
+  readonly #engine: Engine;
+  readonly #bree: Bree;
+  readonly #underway = new Map<string, Data>();
+  #idle: (() => void) | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#bree = new TaskBree({
+      root: false,
+      doRootCheck: false,
+      jobs: [],
+      timeout: false,
+      interval: 0,
+      logger: false,
+      errorHandler: (error: unknown, { name }: { name: string }) => engine.log.error({ event: "task-failed", task: name, err: error }, "a task failed"),
+    });
+    this.#bree.on("worker deleted", (name: string) => void this.#ended(name));
+  }
+
+  async open(): Promise<void> {
+    await this.#bree.start();
+  }
+
+  get takesUnderway(): number {
+    return [...this.#underway.values()].filter((data) => data.task === "take").length;
+  }
+
+  isTaking(job: JobName): boolean {
+    return this.#underway.has(`take ${job}`);
+  }
+
+  /** Starts the task in a thread of its own; nothing if the same is under way. */
+  start(task: Task, job: JobName | null, which: Data["which"] = "ended"): void {
+    const name = job === null ? task : `${task} ${job}`;
+    if (this.#underway.has(name)) return;
+    const data: Data = { task, job, which, settings: this.#engine.settings };
+    this.#underway.set(name, data);
+    const begin = async (): Promise<void> => {
+      await this.#bree.add({ name, path: `${jobsFolder}/${task}.${extension}`, worker: { workerData: data } });
+      await this.#bree.run(name);
+    };
+    begin().catch((error: unknown) => {
+      this.#engine.log.error({ event: "task-failed", task: name, err: error }, "a task could not be started");
+      void this.#ended(name);
+    });
+  }
+
+  /** Waits until what runs has ended by itself: each dump has a time limit of its own. */
+  async close(): Promise<void> {
+    if (this.#underway.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#bree.stop();
+  }
+
+  async #ended(name: string): Promise<void> {
+    if (!this.#underway.delete(name)) return;
+    await this.#bree.remove(name).catch(() => undefined);
+    if (this.#underway.size === 0) this.#idle?.();
+  }
+}

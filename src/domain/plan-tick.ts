@@ -1,0 +1,37 @@
+import type { JobName } from "./job.ts";
+import { missedSince, nextDue, type Schedule } from "./schedule.ts";
+
+/** One job as the scheduler sees it. `due` is `null` before it was ever scheduled. */
+export type Scheduled = { readonly job: JobName; readonly schedule: Schedule; readonly due: number | null; readonly underway: boolean };
+
+export type TickPlan = {
+  /** Takes to start now, longest overdue first. */
+  readonly start: readonly JobName[];
+  readonly missed: readonly { readonly job: JobName; readonly count: number; readonly why: string }[];
+  readonly dues: readonly { readonly job: JobName; readonly due: number }[];
+};
+
+/**
+ * What one look at the clock brings: a generation that is due is started once however late it is (a catch-up, not a storm); one that
+ * is still being taken is not doubled, the new one counts as missed; without a free place the job stays due.
+ */
+export function planTick(scheduled: readonly Scheduled[], now: number, freePlaces: number): TickPlan {
+  const start: JobName[] = [];
+  const missed: TickPlan["missed"][number][] = [];
+  const dues: TickPlan["dues"][number][] = [];
+  const byDue = [...scheduled].sort((a, b) => (a.due ?? now) - (b.due ?? now));
+  for (const { job, schedule, due, underway } of byDue) {
+    const next = () => dues.push({ job, due: nextDue(schedule, now, job) });
+    if (due === null) next();
+    else if (due <= now && underway) {
+      missed.push({ job, count: 1, why: "the one before was still being taken" });
+      next();
+    } else if (due <= now && start.length < freePlaces) {
+      start.push(job);
+      const late = missedSince(schedule, due, now);
+      if (late > 0) missed.push({ job, count: late, why: "the service was not there, or had no place free" });
+      next();
+    }
+  }
+  return { start, missed, dues };
+}

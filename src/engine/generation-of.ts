@@ -1,0 +1,59 @@
+import type { Generation } from "../domain/generation.ts";
+import type { JobName } from "../domain/job.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import { Fault } from "../faults/fault.ts";
+import type { Marks, Vault } from "./ports.ts";
+
+/** The catalogue row of a sealed generation, from the vault alone; one whose manifest cannot be trusted is listed as damaged. */
+export async function generationOf(vault: Vault, job: JobName, number: number, marks: Marks): Promise<Generation> {
+  try {
+    return rowOf(await vault.manifest(job, number), marks);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return damagedRow(job, number, error.message);
+  }
+}
+
+/** The row of a manifest, with what was said of it since. `bytes` counts every file it digests. */
+export function rowOf(manifest: Manifest, marks: Marks): Generation {
+  const mark = marks[String(manifest.number)] ?? {};
+  return {
+    job: manifest.job,
+    number: manifest.number,
+    id: manifest.id,
+    timeline: manifest.timeline,
+    run: manifest.run,
+    kind: manifest.kind,
+    parent: manifest.parent?.number ?? null,
+    takenAt: manifest.takenAt,
+    state: mark.state ?? "sealed",
+    reason: mark.reason ?? manifest.reason,
+    tracking: manifest.tracking,
+    bytes: Object.values(manifest.digests).reduce((sum, file) => sum + file.bytes, 0),
+    freezeMicros: manifest.freezeMicros,
+    pages: manifest.pages,
+    provenAt: mark.provenAt ?? null,
+    held: mark.held ?? false,
+  };
+}
+
+function damagedRow(job: JobName, number: number, reason: string): Generation {
+  return {
+    job,
+    number,
+    id: `unreadable-${number}`,
+    timeline: 0,
+    run: 0,
+    kind: "base",
+    parent: null,
+    takenAt: 0,
+    state: "damaged",
+    reason,
+    tracking: "compare",
+    bytes: 0,
+    freezeMicros: 0,
+    pages: { scanned: 0, written: 0, skipped: 0, kept: 0 },
+    provenAt: null,
+    held: false,
+  };
+}

@@ -1,0 +1,49 @@
+import { compareVersions } from "../domain/version.ts";
+import type { Generation } from "../domain/generation.ts";
+import type { Job } from "../domain/job.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import { Fault } from "../faults/fault.ts";
+import { mark } from "./mark.ts";
+import type { Damage, Ports } from "./ports.ts";
+import { points } from "./queries.ts";
+
+/**
+ * Everything that can be known to be wrong before a restore changes anything: the manifest's seal, every digest and page of the chain,
+ * the CRIU, the files. Damage found is written down, so that the point is offered no more.
+ */
+export async function preflight(ports: Ports, job: Job, point: Generation): Promise<Manifest> {
+  const { vault, criu, files } = ports;
+  const manifest = await preflightChain(ports, job, point);
+  const { version } = await criu.probe();
+  if (compareVersions(version, manifest.host.criu) < 0) {
+    throw Fault.of("criu-differs", { point: point.number, made: manifest.host.criu, present: version });
+  }
+  await files.preflight(manifest.capture, point.number, vault.generationFolder(job.name, point.number));
+  return manifest;
+}
+
+/** The vault's part of it: the chain is whole, and the manifest is this host's. */
+export async function preflightChain(ports: Ports, job: Job, point: Generation): Promise<Manifest> {
+  const { vault, events } = ports;
+  const damage = await vault.verifyChain(job.name, point.number, (bytes, total) => {
+    events.emit({ type: "progress", verb: "verify", job: job.name, bytes, total });
+  });
+  if (damage.length > 0) await refuseDamaged(ports, job, point, damage);
+  return vault.manifest(job.name, point.number);
+}
+
+async function refuseDamaged(ports: Ports, job: Job, point: Generation, damage: readonly Damage[]): Promise<never> {
+  for (const one of damage) await mark(ports, job.name, one.number, { state: "damaged", reason: `${one.file}: ${one.why}` });
+  const [first] = damage;
+  const good = (await points(ports, job.name)).at(-1);
+  const extra = { stillGood: good ? `newest point still good: #${good.number}` : "no point is left; the next take makes a base" };
+  if (first && first.number !== point.number) {
+    throw Fault.of(
+      "chain-broken",
+      { point: point.number, job: job.name, parent: `#${first.number}`, why: `damaged (${first.file}: ${first.why})` },
+      extra,
+    );
+  }
+  const why = damage.map((one) => `${one.file}: ${one.why}`).join("; ");
+  throw Fault.of("point-damaged", { point: point.number, job: job.name, why, other: good?.number ?? "N" }, extra);
+}

@@ -1,0 +1,66 @@
+import type { Generation } from "../domain/generation.ts";
+import type { Job, JobName, JobState } from "../domain/job.ts";
+import { restorePoints } from "../domain/restorable.ts";
+import type { Run } from "../domain/run.ts";
+import { findJob } from "./find-job.ts";
+import { observe } from "./observe.ts";
+import type { Attempt, Ports } from "./ports.ts";
+
+/** One line of `status`. */
+export type JobStatus = {
+  readonly job: Job;
+  readonly state: JobState;
+  readonly run: Run | null;
+  /** Work at risk: seconds since the newest restore point of a running job, or since it began; `null` if it does not run. */
+  readonly exposureSeconds: number | null;
+  readonly newest: Generation | null;
+  readonly points: number;
+  readonly bytes: number;
+  readonly nextDue: number | null;
+  readonly lastFault: Attempt | null;
+  readonly missed: number;
+};
+
+/** All jobs, or the one asked for. Fault: `job-unknown`. */
+export async function status(ports: Ports, name: JobName | null): Promise<readonly JobStatus[]> {
+  const jobs = name === null ? await ports.catalogue.jobs() : [await findJob(ports, name)];
+  const dues = new Map((await ports.catalogue.dues()).map((due) => [due.job, due.due]));
+  return Promise.all(jobs.map((job) => statusOf(ports, job, dues.get(job.name) ?? null)));
+}
+
+async function statusOf(ports: Ports, job: Job, nextDue: number | null): Promise<JobStatus> {
+  const { state, run } = await observe(ports, job);
+  const offered = await points(ports, job.name);
+  const newest = offered.at(-1) ?? null;
+  const attempts = await ports.catalogue.attempts(job.name, 50);
+  const since = Math.max(newest?.run === run?.number ? (newest?.takenAt ?? 0) : 0, run?.startedAt ?? 0);
+  const failed = attempts[0]?.outcome === "failed" ? attempts[0] : null;
+  return {
+    job,
+    state,
+    run,
+    exposureSeconds: state === "running" ? Math.max(0, (ports.clock.now() - since) / 1000) : null,
+    newest,
+    points: offered.length,
+    bytes: offered.reduce((sum, point) => sum + point.bytes, 0),
+    nextDue: state === "running" ? nextDue : null,
+    lastFault: failed,
+    missed: attempts.filter((one) => one.outcome === "missed").length,
+  };
+}
+
+/** L1: what may be offered now, oldest first. The vault is asked too: a directory that was taken away is not a point. */
+export async function points(ports: Ports, name: JobName): Promise<readonly Generation[]> {
+  const present = new Set(await ports.vault.sealed(name));
+  const rows = await ports.catalogue.generations(name);
+  return restorePoints(rows.filter((row) => present.has(row.number)));
+}
+
+/** Every generation the catalogue knows, with its state: for `points --all`. */
+export async function allGenerations(ports: Ports, name: JobName): Promise<readonly Generation[]> {
+  return ports.catalogue.generations(name);
+}
+
+export async function newestPoint(ports: Ports, name: JobName): Promise<Generation | null> {
+  return (await points(ports, name)).at(-1) ?? null;
+}

@@ -1,0 +1,31 @@
+import type { JobName, JobState } from "../domain/job.ts";
+import { Fault } from "../faults/fault.ts";
+import { withJobLease } from "./lease.ts";
+import { observe } from "./observe.ts";
+import type { Ports } from "./ports.ts";
+import { reconcile } from "./reconcile.ts";
+
+/**
+ * Looks at every job once: writes down the ends of runs and puts right what a crash left. `all`: every job is reconciled with the
+ * vault, as at the service's start; `ended`: only those whose run has ended. A job that another process acts on is left for the next
+ * time. Gives the runs whose end was written down now.
+ */
+export async function tend(ports: Ports, which: "all" | "ended"): Promise<readonly { readonly job: JobName; readonly state: JobState }[]> {
+  const ended: { job: JobName; state: JobState }[] = [];
+  for (const job of await ports.catalogue.jobs()) {
+    const before = (await ports.catalogue.runs(job.name)).at(-1);
+    if (which === "ended") {
+      if (before && before.endedAt !== null) continue;
+      if ((await observe(ports, job)).state === "running") continue;
+    }
+    try {
+      await withJobLease(ports, job.name, "tend", async () => reconcile(ports, job));
+    } catch (error) {
+      if (error instanceof Fault && error.code === "busy") continue;
+      throw error;
+    }
+    const { state, run } = await observe(ports, job);
+    if (run?.endedAt !== null && before?.endedAt === null) ended.push({ job: job.name, state });
+  }
+  return ended;
+}

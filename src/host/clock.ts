@@ -1,0 +1,14 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { Clock } from "../engine/ports.ts";
+
+/** The machine's clocks; the one place that reads them. */
+export const machineClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (milliseconds) => wait(milliseconds),
+  repeat(milliseconds, act) {
+    const timer = setInterval(act, milliseconds);
+    timer.unref();
+    return () => clearInterval(timer);
+  },
+};

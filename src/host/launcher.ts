@@ -1,0 +1,183 @@
+import { chown, open, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import { execa } from "execa";
+import type { Ending } from "../domain/run.ts";
+import type { BringBackRequest, Launched, Launcher, LaunchRequest, Processes } from "../engine/ports.ts";
+import { Fault } from "../faults/fault.ts";
+import type { InitProgram } from "./init-program.ts";
+import { findUser } from "./user.ts";
+
+/** What a failed restore's log says, in a sentence; the criu room's table, handed in so that rooms do not meet. */
+export type ExplainLog = (log: string) => string;
+
+/**
+ * Starts runs under the static init, each in a pid, mount and IPC namespace of its own.
+ * The starter ends as soon as the job runs; init is then the machine's child, so neither the service nor a terminal takes it along.
+ */
+export function openLauncher(program: () => Promise<InitProgram>, processes: Processes, explain: ExplainLog): Launcher {
+  async function launch(request: LaunchRequest): Promise<Launched> {
+    const { job, runFolder } = request;
+    const output = job.output ?? "/dev/null";
+    const error = job.error ?? output;
+    const user = job.user === null ? null : await findUser(job.user);
+    await requireFolder(job.cwd);
+    for (const stream of new Set([output, error])) await makeStream(stream, user);
+    const limits = Object.entries(job.limits).map(([name, value]) => `--${name}=${value}`);
+    const { init } = await program();
+    const words = [
+      ...(limits.length > 0 ? ["prlimit", ...limits, "--"] : []),
+      ...[init, "-r", runFolder, "-i", "-c", job.cwd, "-o", output, "-e", error, "--"],
+      ...(user ? ["setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--"] : []),
+      ...job.command,
+    ];
+    const done = await start(words, job.env);
+    if (done.exitCode !== 0) {
+      throw Fault.of("launch-failed", {
+        job: job.name,
+        why: done.said,
+        advice: "check the command, its path and the working directory",
+      });
+    }
+    return (
+      (await find(runFolder)) ??
+      ended(runFolder, () => Fault.of("launch-failed", { job: job.name, why: "it ended at once", advice: `look at ${error}` }))
+    );
+  }
+
+  async function bringBack(request: BringBackRequest): Promise<Launched> {
+    const { init, hook } = await program();
+    const pidfile = path.join(request.runFolder, "pidfile");
+    const said = path.join(request.runFolder, "criu.out");
+    const { log } = request;
+    const cursor = await freePids(request.highestPid);
+    const words = [
+      ...[init, "-r", request.runFolder, "-n", String(cursor), "-o", said, "-e", said, "-p", pidfile, "--"],
+      ...request.criu.command,
+      ...["restore", "--no-default-config", "-d", "-S", "-D", request.images, "-W", request.runFolder, "-v4", "-o", log],
+      ...["--pidfile", pidfile, "--action-script", hook, ...request.options],
+    ];
+    const env = {
+      PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+      LC_ALL: "C",
+      HOLDFAST_LAST_PID: String(Math.max(299, request.highestPid)),
+    };
+    let timedOut = false;
+    // CRIU spins for ever on a damaged image: end the whole namespace, CRIU and half-made tasks with it.
+    const watchdog = setTimeout(() => {
+      timedOut = true;
+      void killInit(request.runFolder);
+    }, request.timeoutSeconds * 1000);
+    const done = await start(words, env).finally(() => clearTimeout(watchdog));
+    const detail = { point: request.point, job: request.job, log, other: "N" };
+    if (timedOut) throw Fault.of("restore-timeout", { ...detail, seconds: request.timeoutSeconds });
+    if (done.exitCode !== 0) {
+      const text = await readFile(log, "utf8").catch(() => "");
+      throw Fault.of("restore-failed", { ...detail, why: text === "" ? done.said : explain(text) });
+    }
+    return (
+      (await find(request.runFolder)) ??
+      ended(request.runFolder, () => Fault.of("restore-failed", { ...detail, why: "the job ended as soon as it ran again" }))
+    );
+  }
+
+  async function find(runFolder: string): Promise<Launched | null> {
+    const initPid = await readNumber(path.join(runFolder, "init"));
+    const rootVpid = await readNumber(path.join(runFolder, "root"));
+    if (initPid === null || rootVpid === null) return null;
+    const init = await processes.identify(initPid);
+    if (!init || !(await isInitOf(initPid, runFolder))) return null;
+    const rootPid = await hostPid(initPid, rootVpid);
+    const root = rootPid === null ? null : await processes.identify(rootPid);
+    return root && { init, root, rootVpid };
+  }
+
+  return { launch, bringBack, find, ending };
+
+  /** A job that ended before it could be looked at still has its init's record; then it was started, and is over. */
+  async function ended(runFolder: string, fault: () => Fault): Promise<Launched> {
+    const initPid = await readNumber(path.join(runFolder, "init"));
+    const rootVpid = await readNumber(path.join(runFolder, "root"));
+    if (initPid === null || rootVpid === null || (await ending(runFolder)) === null) throw fault();
+    const gone = { pid: initPid, startTicks: 0, bootId: processes.self().bootId };
+    return { init: gone, root: gone, rootVpid };
+  }
+}
+
+type Started = { readonly exitCode: number; readonly said: string };
+
+async function start(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Started> {
+  const [file = "", ...rest] = words;
+  const done = await execa(file, rest, {
+    env,
+    extendEnv: false,
+    detached: true,
+    cleanup: false,
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    reject: false,
+    cwd: "/",
+  });
+  const said = (done.stderr || (done.failed ? (done.shortMessage ?? "") : "")).trim();
+  return { exitCode: done.exitCode ?? 1, said: said.split("\n").at(-1) ?? "" };
+}
+
+async function ending(runFolder: string): Promise<Ending | null> {
+  const text = await readFile(path.join(runFolder, "exit"), "utf8").catch(() => "");
+  const [, how, number] = /^(exited|signaled) (\d+)$/m.exec(text) ?? [];
+  if (how === undefined) return null;
+  return how === "exited" ? { type: "exited", status: Number(number) } : { type: "signaled", signal: Number(number) };
+}
+
+/** The host's number of the process that its own namespace calls `vpid`: among init's children and below. */
+async function hostPid(initPid: number, vpid: number): Promise<number | null> {
+  const children = await readFile(`/proc/${initPid}/task/${initPid}/children`, "utf8").catch(() => "");
+  for (const pid of children.trim().split(/\s+/).filter(Boolean).map(Number)) {
+    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+    if (Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]) === vpid) return pid;
+  }
+  return null;
+}
+
+async function isInitOf(pid: number, runFolder: string): Promise<boolean> {
+  const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+  return words.includes(runFolder);
+}
+
+async function killInit(runFolder: string): Promise<void> {
+  const pid = await readNumber(path.join(runFolder, "init"));
+  if (pid === null || !(await isInitOf(pid, runFolder))) return;
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // gone already
+  }
+}
+
+/**
+ * Where CRIU's own pids begin, clear of every pid in the images. Jobs started here have pids from 300 on, also after the
+ * counter wrapped (the kernel's RESERVED_PIDS), so the low ones are always free when the high ones are not.
+ */
+async function freePids(highestPid: number): Promise<number> {
+  const pidMax = Number(await readFile("/proc/sys/kernel/pid_max", "utf8"));
+  return highestPid + 2000 < pidMax ? highestPid + 1000 : 1;
+}
+
+async function readNumber(file: string): Promise<number | null> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return /^\d+\s*$/.test(text) ? Number(text) : null;
+}
+
+async function requireFolder(cwd: string): Promise<void> {
+  const found = await stat(cwd).catch(() => null);
+  if (!found?.isDirectory()) throw Fault.of("command-missing", { command: cwd, why: "the working directory is not there" });
+}
+
+async function makeStream(file: string, user: { readonly uid: number; readonly gid: number } | null): Promise<void> {
+  if (file === "/dev/null") return;
+  const handle = await open(file, "a", 0o640).catch((error: NodeJS.ErrnoException) => {
+    throw Fault.of("io-failed", { what: `opening ${file}`, why: error.message }, { cause: error });
+  });
+  await handle.close();
+  if (user) await chown(file, user.uid, user.gid);
+}

@@ -1,0 +1,70 @@
+import path from "node:path";
+import type { Job, JobName } from "../domain/job.ts";
+import type { Head, Marks } from "../engine/ports.ts";
+import { ensureFolder } from "./atomic.ts";
+import { readDocument, writeDocument } from "./document.ts";
+import { headDocument, jobDocument, marksDocument } from "./job-document.ts";
+import { isJobFolder, numberOf } from "./paths.ts";
+import type { Room } from "./room.ts";
+import { listIfThere, removeTree, removeWhole } from "./tree.ts";
+
+/** Names of the folders that hold a `job.json`, in order. */
+export async function jobNames(room: Room): Promise<readonly JobName[]> {
+  const names: JobName[] = [];
+  for (const entry of await listIfThere(room.disk, room.paths.jobs)) {
+    if (entry.type !== "folder" || !isJobFolder(entry.name)) continue;
+    if ((await room.disk.status(room.paths.jobFile(entry.name))) !== null) names.push(entry.name);
+  }
+  return names.toSorted();
+}
+
+export async function readJob(room: Room, name: JobName): Promise<Job | null> {
+  return readDocument(room.disk, room.paths.jobFile(name), jobDocument);
+}
+
+export async function writeJob(room: Room, job: Job): Promise<void> {
+  await ensureFolder(room.disk, room.paths.root, room.paths.job(job.name));
+  await writeDocument(room.disk, room.paths.jobFile(job.name), jobDocument, job, room.random);
+}
+
+/** A crash in the middle leaves the job whole, or gone but for a `jobs/.gone-…` that the next sweep of any job removes. */
+export async function removeJob(room: Room, name: JobName): Promise<void> {
+  await removeWhole(room.disk, room.paths.job(name), path.join(room.paths.jobs, `.gone-${name}-${room.random().slice(0, 8)}`));
+}
+
+/** What is left of removed jobs. */
+export async function sweepGoneJobs(room: Room): Promise<void> {
+  for (const entry of await listIfThere(room.disk, room.paths.jobs)) {
+    if (entry.name.startsWith(".gone-")) await removeTree(room.disk, path.join(room.paths.jobs, entry.name));
+  }
+}
+
+/**
+ * What was written last; nothing known if nothing was. `lastNumber` is never below a number that is in use, so that a
+ * lost `head.json` does not lead to a number being used twice.
+ */
+export async function readHead(room: Room, name: JobName): Promise<Head> {
+  const head = await readDocument(room.disk, room.paths.headFile(name), headDocument);
+  const used = await numbersInUse(room, name);
+  if (head === null) return { lastNumber: used, bits: { type: "unknown", why: "no generation has been taken yet" } };
+  return { ...head, lastNumber: Math.max(head.lastNumber, used) };
+}
+
+export async function writeHead(room: Room, name: JobName, head: Head): Promise<void> {
+  await ensureFolder(room.disk, room.paths.root, room.paths.job(name));
+  await writeDocument(room.disk, room.paths.headFile(name), headDocument, head, room.random);
+}
+
+export async function readMarks(room: Room, name: JobName): Promise<Marks> {
+  return (await readDocument(room.disk, room.paths.marksFile(name), marksDocument)) ?? {};
+}
+
+export async function writeMarks(room: Room, name: JobName, marks: Marks): Promise<void> {
+  await ensureFolder(room.disk, room.paths.root, room.paths.job(name));
+  await writeDocument(room.disk, room.paths.marksFile(name), marksDocument, marks, room.random);
+}
+
+async function numbersInUse(room: Room, name: JobName): Promise<number> {
+  const entries = await listIfThere(room.disk, room.paths.generations(name));
+  return Math.max(0, ...entries.map((entry) => numberOf(entry.name.replace(/^\.(making|gone)-/, "")) ?? 0));
+}

@@ -1,0 +1,39 @@
+import { chmod, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rmdir, unlink, writeFile } from "node:fs/promises";
+import type { Disk, EntryType } from "./disk.ts";
+
+/** The machine's own file systems. */
+export const machineDisk: Disk = {
+  read: (file) => readFile(file),
+  list: async (folder) => (await readdir(folder, { withFileTypes: true })).map((each) => ({ name: each.name, type: typeOf(each) })),
+  async status(path) {
+    const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return null;
+      throw error;
+    });
+    if (found === null) return null;
+    return { type: typeOf(found), size: found.size, mode: found.mode & 0o7777, uid: found.uid, changedAt: found.mtimeMs };
+  },
+  readLink: (path) => readlink(path),
+  create: (file, bytes) => writeFile(file, bytes, { flag: "wx", mode: 0o600 }),
+  makeFolder: (folder) => mkdir(folder, { mode: 0o700 }),
+  link: (file, second) => link(file, second),
+  rename: (from, to) => rename(from, to),
+  removeFile: (file) => unlink(file),
+  removeFolder: (folder) => rmdir(folder),
+  closeFolder: (folder) => chmod(folder, 0o700),
+  async sync(path) {
+    // Reading is enough for fsync, and the only way to open a folder. A write error nobody has seen yet is told here too.
+    const handle = await open(path, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+};
+
+function typeOf(found: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): EntryType {
+  if (found.isFile()) return "file";
+  if (found.isDirectory()) return "folder";
+  return found.isSymbolicLink() ? "link" : "other";
+}

@@ -1,0 +1,51 @@
+import path from "node:path";
+import type { JobName } from "../domain/job.ts";
+
+/** The manifest's name in a generation directory: its presence in `generations/N` is the seal. */
+export const MANIFEST = "holdfast.json";
+
+/** Where everything lies; the layout is described in `docs/reference/vault-format.md`. Makes nothing. */
+export type VaultPaths = ReturnType<typeof vaultPaths>;
+
+export function vaultPaths(root: string, stagingRoot: string | null, keyFile: string | null) {
+  const job = (name: JobName): string => path.join(root, "jobs", folderName(name));
+  const runs = (name: JobName): string => path.join(job(name), "runs");
+  const generations = (name: JobName): string => path.join(job(name), "generations");
+  return {
+    root,
+    identity: path.join(root, "holdfast-vault.json"),
+    key: keyFile ?? path.join(root, "key"),
+    jobs: path.join(root, "jobs"),
+    job,
+    jobFile: (name: JobName): string => path.join(job(name), "job.json"),
+    headFile: (name: JobName): string => path.join(job(name), "head.json"),
+    marksFile: (name: JobName): string => path.join(job(name), "marks.json"),
+    runs,
+    run: (name: JobName, number: number): string => path.join(runs(name), String(number)),
+    runFile: (name: JobName, number: number): string => path.join(runs(name), String(number), "run.json"),
+    output: (name: JobName): string => path.join(job(name), "output"),
+    logs: (name: JobName): string => path.join(job(name), "logs"),
+    undo: (name: JobName, run: number): string => path.join(job(name), "undo", String(run)),
+    generations,
+    generation: (name: JobName, number: number): string => path.join(generations(name), String(number)),
+    making: (name: JobName, number: number): string => path.join(generations(name), `.making-${number}`),
+    /** The folder that holds the staging folders, and what this vault's staging folders there begin with. */
+    stagings: (vaultId: string): { readonly folder: string; readonly prefix: string } =>
+      stagingRoot === null ? { folder: path.join(root, ".staging"), prefix: "" } : { folder: stagingRoot, prefix: `holdfast-${vaultId}-` },
+  };
+}
+
+/** The number a folder's name stands for; `null` if it is no number of ours. */
+export function numberOf(name: string): number | null {
+  return /^[1-9]\d{0,14}$/.test(name) ? Number(name) : null;
+}
+
+/** Could this folder be a job's? Names are checked when a job is made; this keeps stray folders out. */
+export function isJobFolder(name: string): name is JobName {
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/.test(name);
+}
+
+function folderName(name: JobName): string {
+  if (!isJobFolder(name)) throw new Error(`not a job's name: ${JSON.stringify(name)}`);
+  return name;
+}
