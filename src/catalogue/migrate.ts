@@ -5,13 +5,14 @@ import { sql, type Kysely } from "kysely";
 import { FileMigrationProvider, Migrator, type Migration } from "kysely/migration";
 import { Fault } from "../faults/fault.ts";
 import { keepCopy } from "./keep-copy.ts";
+import { isUnfilled } from "./replace.ts";
 import type { DB } from "./schema.ts";
 
 /**
  * Brings the file to this program's newest migration, each in an immediate transaction of its own: of two processes one
  * migrates, the other waits and finds nothing to do. A crash leaves the file at one migration or the next.
  *
- * A file that some migration has been through is copied first, to `FILE.before-MIGRATION`, with the write lock held, so that
+ * A file with anything in it is copied first, to `FILE.before-MIGRATION`, with the write lock held, so that
  * nothing can be written between the copy and the migration.
  *
  * Fault: `vault-newer`, if the file has migrations this program does not know.
@@ -22,10 +23,9 @@ export async function migrate(db: Kysely<DB>, file: string, folder: string): Pro
   let isCopied = false;
   while (nextOf(known, await executed(db), file) !== undefined) {
     await db.transaction().execute(async (transaction) => {
-      const done = await executed(transaction);
-      const next = nextOf(known, done, file);
+      const next = nextOf(known, await executed(transaction), file);
       if (next === undefined) return;
-      if (done.length > 0 && !isCopied) {
+      if (!isCopied && !(await isUnfilled(transaction))) {
         await keepCopy(file, `${file}.before-${next}`);
         isCopied = true;
       }

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -70,10 +70,24 @@ function catalogueOver(db: Kysely<DB>, file: string): Catalogue {
   };
 }
 
-/** Environments of jobs are in it, passwords perhaps: nobody but the owner reads it. SQLite gives `-wal` and `-shm` the same mode. */
+/**
+ * Environments of jobs are in it, passwords perhaps: nobody but the owner reads it. SQLite gives `-wal` and `-shm` the same mode.
+ *
+ * The file comes into place by a link, already closed. Closing a file drops every lock this process has on it, those of SQLite in
+ * another thread too, so nothing here may open it but SQLite (https://sqlite.org/howtocorrupt.html, 2.2).
+ */
 function makeFile(file: string): void {
+  if (existsSync(file)) return;
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  closeSync(openSync(file, "a", 0o600));
+  const folder = mkdtempSync(`${file}.new-`);
+  try {
+    writeFileSync(path.join(folder, "empty"), "", { mode: 0o600 });
+    linkSync(path.join(folder, "empty"), file);
+  } catch (error) {
+    if (!existsSync(file)) throw error; // Else another process was faster.
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 const pauseMilliseconds = 50;

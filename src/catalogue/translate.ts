@@ -35,6 +35,7 @@ export function translated(error: unknown, file: string): unknown {
     case "EISDIR":
     case "ENOTDIR":
     case "ENOENT":
+    case "EEXIST": // A folder of its path is a file.
       return Fault.of("vault-unwritable", { path: file, why }, { cause: error });
     case "SQLITE_IOERR":
     case "EIO":
@@ -43,6 +44,8 @@ export function translated(error: unknown, file: string): unknown {
     case "ELOOP":
     case "ENAMETOOLONG":
       return Fault.of("io-failed", { what: `reading or writing the catalogue ${file}`, why }, { cause: error });
+    case "SQLITE_ERROR": // Anything wrong with a statement, our bug; but also a scribbled header, by this text alone.
+      return why === "unsupported file format" ? damaged(file, why, error) : error;
     default:
       return error;
   }

@@ -1,4 +1,3 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import type { Database } from "better-sqlite3";
 import { columns } from "./schema.ts";
 import { damaged } from "./translate.ts";
@@ -6,16 +5,14 @@ import { damaged } from "./translate.ts";
 /** `pragma application_id` of a catalogue, "Hold"; the first migration writes it. */
 const applicationId = 0x486f6c64;
 
-/** First bytes of every SQLite file (https://sqlite.org/fileformat2.html, 1.3). */
-const magic = "SQLite format 3\0";
-
 /** Files up to this many bytes are read through at open (a few milliseconds); for larger ones, damage shows when it is met. */
 const checkedBytes = 2 ** 20;
 
-/** Refuses, before anything is written to it, a file that is not a catalogue. Empty files pass. Fault: `catalogue-damaged`. */
+/**
+ * Refuses, before anything is written to it, a file that is not a catalogue. Empty files pass. The first read also checks
+ * SQLite's own header. Fault: `catalogue-damaged`.
+ */
 export function verifyIdentity(database: Database, file: string): void {
-  const start = startOf(file);
-  if (start !== "" && start !== magic) throw damaged(file, "it is not an SQLite database");
   const id = database.pragma("application_id", { simple: true });
   const isEmpty = database.prepare("select count(*) from sqlite_schema").pluck().get() === 0;
   if (id !== applicationId && !isEmpty) throw damaged(file, "it is the database of another program");
@@ -35,14 +32,4 @@ export function verifyContent(database: Database, file: string): void {
   if (Number(bytes) > checkedBytes) return;
   const answer = database.pragma("quick_check(1)", { simple: true });
   if (answer !== "ok") throw damaged(file, String(answer));
-}
-
-function startOf(file: string): string {
-  const descriptor = openSync(file, "r");
-  try {
-    const bytes = Buffer.alloc(magic.length);
-    return bytes.toString("latin1", 0, readSync(descriptor, bytes, 0, bytes.length, 0));
-  } finally {
-    closeSync(descriptor);
-  }
 }

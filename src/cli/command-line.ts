@@ -46,6 +46,7 @@ function program(session: Session): Command {
   const root = new Command("holdfast")
     .description("Guards long computations: periodic incremental dumps of a running job, and its way back, memory and files together.")
     .version("0.1.0")
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
     .addHelpText("after", "\nFirst steps:\n  holdfast doctor --fix\n  holdfast run --name lj --every 10m -- lmp -in in.lj\n  holdfast points lj");

@@ -30,6 +30,7 @@ export class Session {
   }
 
   async engine(common: Common, verb?: string): Promise<Engine> {
+    if (this.#engine) return this.#engine;
     const settings = this.settings(common);
     if (verb !== undefined && process.geteuid?.() !== 0) throw Fault.of("not-root", { verb });
     const progress = new Progress(common.json !== true && common.quiet !== true && process.stderr.isTTY);

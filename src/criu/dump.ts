@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { execa } from "execa";
 import type { DumpRequest, DumpStats } from "../engine/ports.ts";
@@ -8,7 +8,7 @@ import { endDump } from "./end-dump.ts";
 import { openHookDoor, type HookOutcome } from "./hook-door.ts";
 import { jobProcesses, thaw } from "./job-processes.ts";
 import { isLocked, lockFile, makeLockFolder } from "./lock.ts";
-import { explain, readTroubles } from "./log.ts";
+import { explain, readTroubles, translate } from "./log.ts";
 import { plainEnvironment } from "./run.ts";
 import { readDump } from "./verify-dump.ts";
 
@@ -47,6 +47,8 @@ export async function dump(setting: DumpSetting, request: DumpRequest, whileFroz
     await door.close();
   }
   if (end.status === 0) return soundDump(request, door.outcome());
+  // The other criu's freeze is none of ours to end.
+  if (end.status === lockedStatus) throw otherDump(request);
   const still = await thaw(list, stoppedBefore);
   throw await faultOf(request, end, door.outcome(), still);
 }
@@ -73,9 +75,8 @@ async function runDump(words: readonly string[], request: DumpRequest, lock: str
     const child = execa(file, rest, {
       detached: true,
       cleanup: false,
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: stderr.fd,
+      // execa passes any descriptor on; its types name only the first ones.
+      stdio: ["ignore", "ignore", stderr.fd as 3],
       buffer: false,
       reject: false,
       forceKillAfterDelay: false,
@@ -97,7 +98,7 @@ async function runDump(words: readonly string[], request: DumpRequest, lock: str
       status,
       timedOut,
       ended: (await ended) ?? true,
-      said: (await readFile(saidFile, "utf8")).trim().split("\n").at(-1) ?? "",
+      said: (await readFile(saidFile, "utf8")).trim(),
       missing: done.code === "ENOENT",
     };
   } finally {
@@ -108,7 +109,6 @@ async function runDump(words: readonly string[], request: DumpRequest, lock: str
 
 async function faultOf(request: DumpRequest, end: End, hook: HookOutcome, still: readonly number[]): Promise<Fault> {
   const { job, log } = request;
-  if (end.status === lockedStatus && !(await exists(log))) return otherDump(request);
   if (end.missing) return Fault.of("tool-missing", { tool: "flock", package: "util-linux" });
   const after = [
     ...(end.ended ? [] : ["; that CRIU could not be ended, even by SIGKILL"]),
@@ -125,7 +125,9 @@ async function faultOf(request: DumpRequest, end: End, hook: HookOutcome, still:
 }
 
 function withoutLog(end: End): string {
-  if (end.said !== "") return end.said;
+  if (translate(end.said)) return explain(end.said);
+  const [first = ""] = end.said.split("\n");
+  if (first !== "") return first;
   return end.status === null || end.status > 128 ? "CRIU was killed" : `it ended with status ${end.status} and said nothing`;
 }
 
@@ -144,13 +146,6 @@ function otherDump(request: DumpRequest): Fault {
 async function requireEmpty(images: string): Promise<void> {
   const names = await readdir(images);
   if (names.length > 0) throw new Error(`the images folder ${images} is not empty: ${names.slice(0, 3).join(", ")}`);
-}
-
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 function message(error: unknown): string {

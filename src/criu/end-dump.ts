@@ -11,11 +11,12 @@ const grace = 5000;
  * The job runs on by itself once its tracer is gone. False if it is still held after ten seconds more (a process stuck in the kernel).
  */
 export async function endDump(group: number, lock: string): Promise<boolean> {
-  if (!(await isLocked(lock))) return true;
+  const free = async () => !(await isLocked(lock));
   send(-group, "SIGTERM");
-  if (await comesTrue(async () => !(await isLocked(lock)), grace)) return true;
+  await comesTrue(free, grace);
+  // Also when CRIU has gone: a hook that does not would stay behind in the job's own pid namespace.
   send(-group, "SIGKILL");
-  return comesTrue(async () => !(await isLocked(lock)), 2 * grace);
+  return comesTrue(free, 2 * grace);
 }
 
 /**

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { Fault } from "../faults/fault.ts";
 
 /** What came of the one call that the post-dump hook makes. */
 export type HookOutcome =
@@ -71,15 +72,19 @@ export async function openHookDoor(folders: readonly string[], act: () => Promis
 }
 
 async function freshFolder(folders: readonly string[]): Promise<string> {
-  for (const folder of folders.slice(0, -1)) {
+  for (const folder of folders) {
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      return await mkdtemp(path.join(folder, "d"));
+      // Not `recursive`: Node never comes back from it where a file system has no new folders, as /proc.
+      await mkdir(folder, { mode: 0o700 }).catch(() => {});
+      const fresh = await mkdtemp(path.join(folder, "hf-"));
+      // The kernel's limit for a socket's name is 107 bytes.
+      if (Buffer.byteLength(path.join(fresh, "hook")) < 108) return fresh;
+      await rm(fresh, { recursive: true });
     } catch {
       // read-only, or not there: the next one
     }
   }
-  return mkdtemp(path.join(folders.at(-1) ?? os.tmpdir(), "holdfast-"));
+  throw Fault.of("io-failed", { what: "making a socket for CRIU's hook", why: `none of ${folders.join(", ")} can be written` });
 }
 
 async function listen(server: Server, socketPath: string): Promise<void> {

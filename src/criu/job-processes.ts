@@ -59,7 +59,7 @@ async function everyProcess(): Promise<readonly Listed[]> {
 
 function underRoot(all: readonly Listed[], root: number): readonly Standing[] {
   const tree = new Set([root]);
-  for (let size = 0; size !== tree.size; ) {
+  for (let size = 0; size !== tree.size;) {
     size = tree.size;
     for (const { pid, ppid } of all) if (tree.has(ppid)) tree.add(pid);
   }

@@ -101,6 +101,13 @@ export const logTable: readonly LogRow[] = [
     weight: "warning",
   },
   {
+    sample: "Unable to interrupt task: 512 (No such process)",
+    pattern: /Unable to interrupt task: \d+ \(No such process\)/,
+    meaning: "there is no such process any more",
+    advice: "see `holdfast status` for how the job ended",
+    weight: "warning",
+  },
+  {
     sample: "Unable to detach from 512: No such process",
     pattern: /Unable to detach from \d+: No such process/,
     meaning: "a process of the job ended, or is traced by another program",
@@ -302,8 +309,8 @@ export const logTable: readonly LogRow[] = [
   },
   {
     sample: "Unexpected EOF on (empty-image)",
-    pattern: /Unexpected EOF on/,
-    meaning: "an image is cut off; the dump was never finished",
+    pattern: /Unexpected EOF/,
+    meaning: "an image is cut off or missing; the dump was never finished",
     advice: "go back to another point",
   },
   {
@@ -314,8 +321,8 @@ export const logTable: readonly LogRow[] = [
   },
   {
     sample: "Can't open dir /vault/x: No such file or directory",
-    pattern: /Can't open dir .*|Can't open (inventory|pstree)(\.img)?/,
-    meaning: "the images directory, or an image every dump has, is not there",
+    pattern: /Can't open dir /,
+    meaning: "the images directory is not there",
     advice: "see `holdfast points` for those that are whole",
   },
   {

@@ -1,7 +1,12 @@
 import { execa } from "execa";
 
 /** What a short program said; `exitCode` is `null` if it could not be started or was ended by a signal. */
-export type Said = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string; readonly missing: boolean };
+export type Said = {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly missing: boolean;
+};
 
 /** What CRIU and its helpers may see of the environment: a search path of root's, and messages in English. */
 export const plainEnvironment = {

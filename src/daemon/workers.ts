@@ -17,8 +17,8 @@ const jobsFolder = `${import.meta.dirname}/../../jobs`;
  * chooses the file (ecosystem, section 2). Bree's own clock is never used.
  */
 class TaskBree extends Bree {
-  createWorker = (_file: string, options: WorkerOptions & { workerData: { job: { worker: { workerData: Data } } } }): Worker => {
-    const data = options.workerData.job.worker.workerData;
+  override createWorker = (_file: string, options: Partial<WorkerOptions>): Worker => {
+    const data = options.workerData as Data;
     return new Worker(pathToFileURL(`${jobsFolder}/${data.task}.${extension}`), { workerData: data, name: `${data.task} ${data.job ?? ""}` });
   };
 }
@@ -26,7 +26,7 @@ class TaskBree extends Bree {
 /** The service's work in worker threads, one Bree job for each piece while it runs. */
 export class Workers {
   readonly #engine: Engine;
-  readonly #bree: Bree;
+  readonly #bree: TaskBree;
   readonly #underway = new Map<string, Data>();
   #idle: (() => void) | null = null;
 

@@ -1,9 +1,12 @@
 import type { Capture } from "../domain/captured.ts";
 import type { Generation, GenerationState } from "../domain/generation.ts";
-import type { Job, JobName, Tracking } from "../domain/job.ts";
+import type { Head } from "../domain/head.ts";
+import type { Job, JobName } from "../domain/job.ts";
 import type { FileDigests, Manifest } from "../domain/manifest.ts";
 import type { Ending, ProcessIdentity, Run } from "../domain/run.ts";
 import type { TreeFacts } from "../domain/tree.ts";
+
+export type { Head };
 
 /**
  * What the engine needs of the world. Adapters implement these; tests run one contract suite per port.
@@ -114,25 +117,6 @@ export type CatalogueContent = {
   readonly jobs: readonly Job[];
   readonly runs: readonly { readonly job: JobName; readonly run: Run }[];
   readonly generations: readonly Generation[];
-};
-
-/**
- * L3 made durable: what is known of the job's dirty bits. Written before each dump as `unknown`, cleared only by the dump's
- * verified success. `lastNumber` rises before a number is used, so that no number is used twice.
- */
-export type Head = {
-  readonly lastNumber: number;
-  readonly bits:
-    | { readonly type: "unknown"; readonly why: string }
-    | {
-        readonly type: "known";
-        readonly generation: number;
-        readonly id: string;
-        readonly root: ProcessIdentity;
-        readonly run: number;
-        readonly criu: string;
-        readonly tracking: Tracking;
-      };
 };
 
 /** What a person or a restore said of a generation after it was sealed; kept beside the sealed directories. */

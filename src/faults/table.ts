@@ -40,6 +40,7 @@ export const table = {
     message: "{text} is not a duration",
     remedy: "write for example 90s, 10m, 1h30m or 2d",
   },
+  "interval-short": { exit: 2, retry: "never", message: "every {text} is too often", remedy: "give an interval of 1s or more" },
   "size-invalid": { exit: 2, retry: "never", message: "{text} is not a size", remedy: "write for example 512MiB, 20GiB or 1TB" },
   "time-invalid": {
     exit: 2,
@@ -59,6 +60,7 @@ export const table = {
     message: "{zone} is not a time zone",
     remedy: "use a name such as Europe/Berlin or UTC",
   },
+  "policy-invalid": { exit: 2, retry: "never", message: "{text} is not a retention policy: {why}", remedy: "write for example `last=6, within=2h, hourly=24, daily=7, weekly=4, max-bytes=200GiB`, or `all`" },
   "user-unknown": { exit: 2, retry: "changed", message: "there is no user {user} on this machine", remedy: "see `getent passwd`" },
   "command-missing": {
     exit: 2,

@@ -6,7 +6,7 @@ import type { DiskStatus } from "./disk.ts";
 import { damaged, documentBytes, readDocument, type DocumentKind } from "./document.ts";
 import { isErrno } from "./disk-fault.ts";
 import type { Room } from "./room.ts";
-import { listIfThere, nearestFolder } from "./tree.ts";
+import { listIfThere } from "./tree.ts";
 
 /** `holdfast-vault.json`. `id` tells this vault's staging folders from another's; `createdAt`: milliseconds since the epoch. */
 export type VaultIdentity = { readonly id: string; readonly createdAt: number };
@@ -31,9 +31,11 @@ export async function readIdentity(room: Room): Promise<VaultIdentity | null> {
  */
 export async function ensureVault(room: Room): Promise<VaultIdentity> {
   const { disk, paths } = room;
-  await ensureFolder(disk, await nearestFolder(disk, paths.root), paths.root);
   const present = await readIdentity(room);
+  // Down from the top: a process that died may have made any of these and synced none.
+  if (present === null) await ensureFolder(disk, "/", paths.root);
   await closeRoot(room, present !== null);
+  await disk.sync(paths.root);
   if (present !== null) return present;
   await ensureKey(room);
   const fresh = { id: room.random(), createdAt: room.now() };
@@ -45,13 +47,15 @@ export async function ensureVault(room: Room): Promise<VaultIdentity> {
 export async function readKey(room: Room): Promise<Buffer> {
   const file = room.paths.key;
   const bytes = await room.disk.read(file).catch((error: unknown) => {
-    if (isErrno(error, "ENOENT")) throw damaged(file, "the key is missing, and without it no point can be told from a forged one", error);
+    if (isErrno(error, "ENOENT"))
+      throw damaged(file, "the key is missing, and without it no point can be told from a forged one", error);
     throw error;
   });
   const text = bytes.toString("latin1").trim();
   if (!/^[0-9a-f]{64}$/.test(text)) throw damaged(file, "it does not hold 64 hex digits");
   const found = await room.disk.status(file);
-  if (found !== null && (found.mode & 0o077) !== 0) throw damaged(file, `others may use it (mode 0${octal(found)}); it must be 0600`);
+  if (found !== null && (found.mode & 0o077) !== 0)
+    throw damaged(file, `others may use it (mode 0${octal(found)}); it must be 0600`);
   if (found !== null && !isOwn(found)) throw damaged(file, `it belongs to user ${found.uid}, who could forge a point with it`);
   return Buffer.from(text, "hex");
 }
@@ -62,7 +66,7 @@ async function ensureKey(room: Room): Promise<void> {
   if ((await disk.status(paths.key)) === null) {
     // Jobs without a key are what somebody left of a vault: see readKey.
     if ((await listIfThere(disk, paths.jobs)).length > 0) await readKey(room);
-    if (folder !== paths.root) await ensureFolder(disk, await nearestFolder(disk, folder), folder);
+    if (folder !== paths.root) await ensureFolder(disk, "/", folder);
     await writeOnce(disk, paths.key, Buffer.from(`${room.random()}${room.random()}\n`), room.random);
   }
   // Also for a key whose maker died before its sync.
@@ -81,7 +85,6 @@ async function closeRoot(room: Room, isVault: boolean): Promise<void> {
     throw unwritable(room, `it is no vault, holds other things, and others may enter it (mode 0${octal(root)})`);
   }
   await disk.closeFolder(paths.root);
-  await disk.sync(paths.root);
 }
 
 /** A fresh ext4 has its `lost+found`; temporary files are those of a vault in the making. */

@@ -6,7 +6,7 @@ import { readDocument, writeDocument } from "./document.ts";
 import { headDocument, jobDocument, marksDocument } from "./job-document.ts";
 import { isJobFolder, numberOf } from "./paths.ts";
 import type { Room } from "./room.ts";
-import { listIfThere, removeTree, removeWhole } from "./tree.ts";
+import { listIfThere, removeWhole } from "./tree.ts";
 
 /** Names of the folders that hold a `job.json`, in order. */
 export async function jobNames(room: Room): Promise<readonly JobName[]> {
@@ -30,13 +30,6 @@ export async function writeJob(room: Room, job: Job): Promise<void> {
 /** A crash in the middle leaves the job whole, or gone but for a `jobs/.gone-…` that the next sweep of any job removes. */
 export async function removeJob(room: Room, name: JobName): Promise<void> {
   await removeWhole(room.disk, room.paths.job(name), path.join(room.paths.jobs, `.gone-${name}-${room.random().slice(0, 8)}`));
-}
-
-/** What is left of removed jobs. */
-export async function sweepGoneJobs(room: Room): Promise<void> {
-  for (const entry of await listIfThere(room.disk, room.paths.jobs)) {
-    if (entry.name.startsWith(".gone-")) await removeTree(room.disk, path.join(room.paths.jobs, entry.name));
-  }
 }
 
 /**

@@ -2,12 +2,11 @@ import path from "node:path";
 import type { JobName } from "../domain/job.ts";
 import type { Making } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
-import { ensureFolder, isTemporary } from "./atomic.ts";
+import { ensureFolder, isTemporary, unless } from "./atomic.ts";
 import type { VaultIdentity } from "./identity.ts";
-import { sweepGoneJobs } from "./job-files.ts";
 import { numberOf } from "./paths.ts";
 import type { Room } from "./room.ts";
-import { listIfThere, nearestFolder, removeTree } from "./tree.ts";
+import { listIfThere, removeTree } from "./tree.ts";
 
 /**
  * Two fresh, empty folders. What an earlier try with this number left is thrown away first. Nothing of this need be durable: a
@@ -25,9 +24,9 @@ export async function prepare(room: Room, vault: VaultIdentity, name: JobName, n
   };
   await discard(room, making);
   await ensureFolder(disk, paths.root, paths.generations(name));
-  await ensureFolder(disk, await nearestFolder(disk, stagings.folder), stagings.folder);
+  if ((await disk.status(stagings.folder)) === null) await ensureFolder(disk, "/", stagings.folder);
   try {
-    // Not made where somebody else's folder of that name has come back since: the staging's parent may be open to all.
+    // EEXIST if somebody else's folder has taken that name meanwhile.
     await disk.makeFolder(making.staging);
     await disk.makeFolder(making.folder);
   } catch (error) {
@@ -39,55 +38,51 @@ export async function prepare(room: Room, vault: VaultIdentity, name: JobName, n
 
 /** Throws both folders away; harmless twice, and harmless after the seal. */
 export async function discard(room: Room, making: Making): Promise<void> {
-  await removeStaging(room, making.staging);
+  await removeOwn(room, making.staging);
   await removeTree(room.disk, making.folder);
 }
 
-/** A staging folder, unless somebody else put it there. */
-export async function removeStaging(room: Room, staging: string): Promise<void> {
-  const found = await room.disk.status(staging);
+/** Removes a tree, unless it is a folder that somebody else made: the staging's parent may be open to all. */
+async function removeOwn(room: Room, folder: string): Promise<void> {
+  const found = await room.disk.status(folder);
   if (found === null) return;
   if (found.type === "folder" && found.uid !== process.geteuid?.()) {
-    throw Fault.of("vault-unwritable", { path: room.paths.root, why: `the staging folder ${staging} belongs to user ${found.uid}` });
+    throw Fault.of("vault-unwritable", { path: room.paths.root, why: `${folder} belongs to user ${found.uid}` });
   }
-  await removeTree(room.disk, staging);
+  await removeTree(room.disk, folder);
 }
 
 /**
- * Removes what dumps, removals and writes that were cut off left behind, and gives the folders' names. For the holder of the
- * job's lease alone: to anybody else a generation that is being made looks just like a leftover.
+ * Removes what dumps, removals and writes that were cut off left behind, and gives the folders' names. What is found whole is made
+ * durable: the process that put it there may have died before its last sync. For the holder of the job's lease alone: to
+ * anybody else a generation that is being made looks just like a leftover.
  */
 export async function sweepLeftovers(room: Room, vault: VaultIdentity, name: JobName): Promise<readonly string[]> {
-  const { disk, paths } = room;
-  const swept: string[] = [];
-  for (const [folder, isLeftover] of [
-    [paths.generations(name), /^\.(making|gone)-\d+$/],
-    [paths.runs(name), /^\.gone-\d+$/],
-  ] as const) {
-    for (const entry of await listIfThere(disk, folder)) {
-      if (!isLeftover.test(entry.name)) continue;
-      await removeTree(disk, path.join(folder, entry.name));
-      swept.push(entry.name);
-    }
-  }
+  const { paths } = room;
   const stagings = paths.stagings(vault.id);
-  for (const entry of await listIfThere(disk, stagings.folder)) {
-    const begin = `${stagings.prefix}${name}-`;
-    if (!entry.name.startsWith(begin) || numberOf(entry.name.slice(begin.length)) === null) continue;
-    await removeStaging(room, path.join(stagings.folder, entry.name));
-    swept.push(entry.name);
+  const begin = `${stagings.prefix}${name}-`;
+  const swept = [
+    ...(await sweepFolder(room, paths.generations(name), (entry) => /^\.(making|gone)-\d+$/.test(entry))),
+    ...(await sweepFolder(room, paths.runs(name), (entry) => /^\.gone-\d+$/.test(entry))),
+    ...(await sweepFolder(
+      room,
+      stagings.folder,
+      (entry) => entry.startsWith(begin) && numberOf(entry.slice(begin.length)) !== null,
+    )),
+  ];
+  await sweepFolder(room, paths.job(name), isTemporary);
+  for (const run of await listIfThere(room.disk, paths.runs(name))) {
+    if (run.type === "folder") await sweepFolder(room, path.join(paths.runs(name), run.name), isTemporary);
   }
-  await sweepTemporaries(room, name);
-  await sweepGoneJobs(room);
+  // A removed job has nobody to sweep it.
+  await sweepFolder(room, paths.jobs, (entry) => entry.startsWith(".gone-"));
   return swept;
 }
 
-async function sweepTemporaries(room: Room, name: JobName): Promise<void> {
-  const { disk, paths } = room;
-  const runs = (await listIfThere(disk, paths.runs(name))).filter((entry) => entry.type === "folder");
-  for (const folder of [paths.job(name), ...runs.map((run) => path.join(paths.runs(name), run.name))]) {
-    for (const entry of await listIfThere(disk, folder)) {
-      if (entry.type === "file" && isTemporary(entry.name)) await removeTree(disk, path.join(folder, entry.name));
-    }
-  }
+async function sweepFolder(room: Room, folder: string, isLeftover: (name: string) => boolean): Promise<readonly string[]> {
+  const entries = await listIfThere(room.disk, folder);
+  const swept = entries.map((entry) => entry.name).filter(isLeftover);
+  await room.disk.sync(folder).catch(unless("ENOENT"));
+  for (const name of swept) await removeOwn(room, path.join(folder, name));
+  return swept;
 }

@@ -31,7 +31,9 @@ export function vaultPaths(root: string, stagingRoot: string | null, keyFile: st
     making: (name: JobName, number: number): string => path.join(generations(name), `.making-${number}`),
     /** The folder that holds the staging folders, and what this vault's staging folders there begin with. */
     stagings: (vaultId: string): { readonly folder: string; readonly prefix: string } =>
-      stagingRoot === null ? { folder: path.join(root, ".staging"), prefix: "" } : { folder: stagingRoot, prefix: `holdfast-${vaultId}-` },
+      stagingRoot === null
+        ? { folder: path.join(root, ".staging"), prefix: "" }
+        : { folder: stagingRoot, prefix: `holdfast-${vaultId}-` },
   };
 }
 

@@ -64,18 +64,3 @@ export async function removeWhole(disk: Disk, folder: string, gone: string): Pro
   await disk.sync(path.dirname(folder)).catch(unless("ENOENT"));
   await removeTree(disk, gone);
 }
-
-/** The lowest folder above `wanted` that is there. */
-export async function nearestFolder(disk: Disk, wanted: string): Promise<string> {
-  let at = path.dirname(wanted);
-  while (at !== path.dirname(at) && !(await isFolder(disk, at))) at = path.dirname(at);
-  return at;
-}
-
-async function isFolder(disk: Disk, at: string): Promise<boolean> {
-  const found = await disk.status(`${at}/.`).catch((error: unknown) => {
-    if (isErrno(error, "ENOTDIR")) return null;
-    throw error;
-  });
-  return found !== null;
-}

@@ -1,8 +1,11 @@
 import path from "node:path";
 import type { Vault } from "../engine/ports.ts";
-import type { Random } from "./atomic.ts";
+import { Fault } from "../faults/fault.ts";
+import { ensureFolder, type Random } from "./atomic.ts";
+import { chainOf, readChain } from "./chain.ts";
 import type { Disk } from "./disk.ts";
 import { readFault, writeFault } from "./disk-fault.ts";
+import { exportFolder } from "./export-folder.ts";
 import { freeSpace } from "./free-space.ts";
 import { generationManifest, removeGeneration, sealedNumbers } from "./generation-files.ts";
 import { ensureVault, readIdentity, readKey, type VaultIdentity } from "./identity.ts";
@@ -13,8 +16,9 @@ import { discard, prepare, sweepLeftovers } from "./making.ts";
 import { vaultPaths } from "./paths.ts";
 import type { Room } from "./room.ts";
 import { makeRunFolder, readRuns, removeRunFolder, unfinishedRuns, writeRun } from "./run-files.ts";
-import { ensureFolder } from "./atomic.ts";
 import { seal } from "./seal.ts";
+import { thin } from "./thin.ts";
+import { verifyFolders } from "./verify.ts";
 
 export type VaultOptions = {
   readonly path: string;
@@ -37,26 +41,41 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk)
   const paths = vaultPaths(root, staging, options.keyPath === null ? null : path.resolve(options.keyPath));
   const room: Room = { disk, paths, random: options.random, now: options.now };
 
-  let made: VaultIdentity | null = null;
+  let seen: VaultIdentity | null = null;
+  let isReady = false;
   let knownKey: Buffer | null = null;
   const key = async (): Promise<Buffer> => (knownKey ??= await readKey(room));
 
+  /** A vault that was seen must stay the same one: under the mount point of a disk that went away lies an empty folder. */
+  async function look(): Promise<VaultIdentity | null> {
+    const found = await readIdentity(room);
+    if (seen !== null && found?.id !== seen.id) {
+      throw Fault.of("io-failed", { what: `looking for the vault ${root}`, why: "it is not there any more; is its disk mounted?" });
+    }
+    return (seen = found);
+  }
+
   async function read<T>(what: string, act: () => Promise<T>): Promise<T> {
-    return act().catch((error: unknown) => {
+    try {
+      await look();
+      return await act();
+    } catch (error) {
       throw readFault(error, what);
-    });
+    }
   }
 
   async function write<T>(what: string, act: (vault: VaultIdentity) => Promise<T>): Promise<T> {
     try {
-      made ??= await ensureVault(room);
-      return await act(made);
+      const found = await look();
+      const vault = found !== null && isReady ? found : await ensureVault(room);
+      [seen, isReady] = [vault, true];
+      return await act(vault);
     } catch (error) {
       throw writeFault(error, what, { vault: root, staging });
     }
   }
 
-  await read(`reading the vault ${root}`, () => readIdentity(room));
+  await read(`opening the vault ${root}`, look);
 
   return {
     path: root,
@@ -90,9 +109,32 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk)
     prepare: (name, number) => write(`preparing point ${number} of ${name}`, (vault) => prepare(room, vault, name, number)),
     seal: (making, manifest, digests) =>
       write(`sealing point ${making.number} of ${making.job}`, async () => seal(room, await key(), making, manifest, digests)),
+    thin: (making, parent, onProgress) =>
+      write(`thinning point ${making.number} of ${making.job}`, async () => {
+        const chain = parent === null ? [] : await chainOf(room, await key(), making.job, parent);
+        const folders = chain.map((manifest) => paths.generation(making.job, manifest.number));
+        const parentLink = parent === null ? null : `../${parent}`;
+        return thin({ staging: making.staging, into: making.folder, chain: folders, parentLink }, onProgress);
+      }),
     discard: (making) => write(`discarding point ${making.number} of ${making.job}`, () => discard(room, making)),
     sweepLeftovers: (name) => write(`sweeping ${name}`, (vault) => sweepLeftovers(room, vault, name)),
     remove: (name, number) => write(`removing point ${number} of ${name}`, () => removeGeneration(room, name, number)),
-    freeSpace: () => read("asking for free space", async () => ({ vault: await freeSpace(root), staging: await freeSpace(staging ?? root) })),
+
+    verifyChain: (name, number, onProgress) =>
+      read(`verifying point ${number} of ${name}`, async () => {
+        const { members, broken } = await readChain(room, await key(), name, number);
+        // What stands on nothing has its pages nowhere: there is no more to find out.
+        if (broken !== null) return [broken.damage];
+        const folders = members.map((manifest) => ({ ...manifest, folder: paths.generation(name, manifest.number) }));
+        return verifyFolders(folders, onProgress);
+      }),
+    flatten: (name, number, into) =>
+      read(`writing ${into}`, async () => {
+        const chain = await chainOf(room, await key(), name, number);
+        const folders = chain.map((manifest) => paths.generation(name, manifest.number));
+        return exportFolder(disk, folders, path.resolve(into));
+      }),
+    freeSpace: () =>
+      read("asking for free space", async () => ({ vault: await freeSpace(root), staging: await freeSpace(staging ?? root) })),
   };
 }

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
-import { rebuild } from "../../engine/rebuild.ts";
+import { rebuildCatalogue } from "../../compose.ts";
 import { print } from "../print.ts";
 import { type Common, type Session, subcommand } from "../session.ts";
 
 export function addCatalogue(root: Command, session: Session): void {
   const group = root.command("catalogue").description("the index of the vault").exitOverride().configureOutput({ writeErr: () => undefined });
   subcommand(group, "rebuild", "make the catalogue again from the vault's manifests alone", "holdfast catalogue rebuild").action(async (options: Common) => {
-    const report = await session.withNewCatalogue(options, async (ports) => rebuild(ports));
+    const report = await rebuildCatalogue(session.settings(options));
     const { jobs, runs, generations, damaged, setAside } = report;
     print(
       options.json === true,

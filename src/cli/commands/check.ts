@@ -5,6 +5,8 @@ import path from "node:path";
 import type { Command } from "commander";
 import type { Finding } from "../../domain/finding.ts";
 import { findings } from "../../domain/findings.ts";
+import type { Job } from "../../domain/job.ts";
+import { parseJobName } from "../../domain/name.ts";
 import type { ProcessIdentity } from "../../domain/run.ts";
 import { Fault } from "../../faults/fault.ts";
 import { print } from "../print.ts";
@@ -42,11 +44,12 @@ async function look(processes: Looker, pid: number, init: ProcessIdentity | null
 
 /** Starts the command as `run` would, looks at it, and ends it. */
 async function watch(session: Session, options: Options, command: string[]): Promise<readonly Finding[]> {
-  const { ports, sampleJob } = await session.engine(options, "check");
+  // The engine is the session's own: opened once, closed with it.
+  const { ports, userEnvironment } = await session.engine(options, "check");
   const runFolder = await mkdtemp(path.join(os.tmpdir(), "holdfast-check-"));
   try {
     const cwd = path.resolve(options.cwd ?? process.cwd());
-    const launched = await ports.launcher.launch({ job: sampleJob(command, cwd), runFolder });
+    const launched = await ports.launcher.launch({ job: sampleJob(command, cwd, await userEnvironment(null)), runFolder });
     try {
       await wait(Math.max(0.2, Number(options.seconds) || 3) * 1000);
       if (!ports.processes.isAlive(launched.root)) {
@@ -59,6 +62,27 @@ async function watch(session: Session, options: Options, command: string[]): Pro
   } finally {
     await rm(runFolder, { recursive: true, force: true });
   }
+}
+
+/** Nothing of it is kept; only what the launcher reads matters. */
+function sampleJob(command: readonly string[], cwd: string, env: Record<string, string>): Job {
+  return {
+    name: parseJobName("check"),
+    createdAt: 0,
+    origin: "launched",
+    command,
+    cwd,
+    env,
+    user: null,
+    limits: {},
+    output: null,
+    error: null,
+    schedule: null,
+    keep: "",
+    maxChain: 1,
+    files: { include: [], exclude: [], limitBytes: 0 },
+    intent: "run",
+  };
 }
 
 function checkText(found: readonly Finding[], refused: boolean): string {

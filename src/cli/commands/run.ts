@@ -2,6 +2,7 @@ import path from "node:path";
 import { type Command, Option } from "commander";
 import { formatDuration } from "../../domain/duration.ts";
 import { parseJobName } from "../../domain/name.ts";
+import { formatPolicy, parsePolicy } from "../../domain/policy.ts";
 import { makeSchedule, type Schedule } from "../../domain/schedule.ts";
 import { parseSize } from "../../domain/size.ts";
 import { start } from "../../engine/start.ts";
@@ -37,7 +38,7 @@ export function addRun(root: Command, session: Session): void {
       const name = parseJobName(options.name);
       const engine = await session.engine(options, "run");
       const cwd = path.resolve(options.cwd ?? process.cwd());
-      const output = options.output === undefined ? path.join(await engine.outputFolder(name), "out") : path.resolve(cwd, options.output);
+      const output = options.output === undefined ? path.join(await engine.ports.vault.outputFolder(name), "out") : path.resolve(cwd, options.output);
       const job = {
         ...guarded(options, engine.settings, engine.ports.clock.now()),
         name,
@@ -78,7 +79,7 @@ export function guarded(options: GuardOptions, settings: Settings, createdAt: nu
   return {
     createdAt,
     schedule: scheduleOf(options, settings),
-    keep: options.keep ?? settings.defaults.keep,
+    keep: formatPolicy(parsePolicy(options.keep ?? settings.defaults.keep)),
     maxChain,
     files: {
       include: options.include ?? [],

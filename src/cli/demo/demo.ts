@@ -4,7 +4,7 @@ import { access, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { compose } from "../../compose.ts";
+import { compose, makeReady } from "../../compose.ts";
 import { formatSize } from "../../domain/size.ts";
 import { parseJobName } from "../../domain/name.ts";
 import type { Run } from "../../domain/run.ts";
@@ -19,7 +19,7 @@ import { Fault } from "../../faults/fault.ts";
 import { formatMicros, generationHead, generationRow } from "../render/generation.ts";
 import { table } from "../render/table.ts";
 import type { Common, Session } from "../session.ts";
-import { makeReady } from "./make-ready.ts";
+
 
 const outputs = ["trajectory.txt", "state.bin", "out"] as const;
 const program = path.join(import.meta.dirname, "heat.pl");

@@ -1,6 +1,6 @@
 import { formatSize } from "../../domain/size.ts";
 import type { Generation } from "../../domain/generation.ts";
-import { formatTime } from "../../domain/time.ts";
+import { formatTime, isoTime } from "../../domain/time.ts";
 
 /** The keys of a point in JSON; a promise (`docs/reference/json.md`). */
 export function generationJson(generation: Generation, directory: string): Record<string, unknown> {
@@ -11,14 +11,14 @@ export function generationJson(generation: Generation, directory: string): Recor
     run,
     kind,
     parent,
-    time: iso(takenAt),
+    time: isoTime(takenAt),
     state,
     bytes,
     freezeMicros,
     reason,
     tracking,
     pages,
-    provenAt: provenAt === null ? null : iso(provenAt),
+    provenAt: provenAt === null ? null : isoTime(provenAt),
     held,
     id,
     directory,
@@ -43,8 +43,4 @@ export function generationRow(generation: Generation, zone: string): readonly st
 
 export function formatMicros(micros: number): string {
   return micros < 1_000_000 ? `${Math.round(micros / 1000)} ms` : `${(micros / 1_000_000).toFixed(1)} s`;
-}
-
-export function iso(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
 }

@@ -1,4 +1,16 @@
-import { copyFileSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { classify, type PlannedFile, type ReachedFile } from "../../domain/capture-plan.ts";
@@ -54,16 +66,29 @@ class Store {
     const target = join(this.#folder, stored);
     try {
       mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-      const mode = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
-      if (facts.size <= smallBytes) copyFileSync(seen.through, target, mode);
-      else await copyFile(seen.through, target, mode);
+      await copySeen(seen, facts, target);
       // A writer outside the frozen tree may have been at it: what is stored is what counts.
       return { ...facts, stored, size: statSync(target).size };
     } catch (error) {
-      if (isFull(errnoOf(error)) || !existsSync(this.#folder)) throw vaultFault(error, this.#folder);
+      if (isFull(errnoOf(error)) || errnoOf(error) === "EROFS" || !existsSync(this.#folder)) throw vaultFault(error, this.#folder);
       rmSync(target, { force: true });
       return { ...facts, how: "left-out", why: `${facts.why}; it could not be read (${errnoOf(error) ?? String(error)})` };
     }
+  }
+}
+
+/** Through a descriptor of the very file that was looked at: its path may be given to another one at any moment, by a link too. */
+async function copySeen({ through, stats }: Seen, { path, size }: CapturedFile, target: string): Promise<void> {
+  const follow = through === path ? constants.O_NOFOLLOW : 0;
+  const fd = openSync(through, constants.O_RDONLY | constants.O_NONBLOCK | follow);
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    if (dev !== stats.dev || ino !== stats.ino) throw Object.assign(new Error(`${path} changed hands`), { code: "ESTALE" });
+    const source = `/proc/self/fd/${fd}`;
+    if (size <= smallBytes) copyFileSync(source, target, constants.COPYFILE_FICLONE);
+    else await copyFile(source, target, constants.COPYFILE_FICLONE);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { open, readlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { Fault } from "../../faults/fault.ts";
+import { targetFault } from "./translate.ts";
 
 /** A folder held open, by which the files in it are reached whatever becomes of the path meanwhile. */
 export type Held = { readonly fd: number; readonly file: string; readonly sibling: (name: string) => string };
@@ -12,7 +13,9 @@ export type Held = { readonly fd: number; readonly file: string; readonly siblin
  */
 export async function inFolderOf<T>(path: string, work: (held: Held) => Promise<T>): Promise<T> {
   const folder = dirname(path);
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    throw targetFault(error, path, 0);
+  });
   try {
     const real = await readlink(`/proc/self/fd/${handle.fd}`);
     if (real !== folder) {

@@ -1,15 +1,16 @@
 import { constants } from "node:fs";
-import { copyFile, mkdir, open, type FileHandle } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Capture, CapturedFolder } from "../../domain/captured.ts";
 import type { PutBackReport } from "../../engine/ports.ts";
 import { Fault } from "../../faults/fault.ts";
+import { withRegularFile } from "./digest.ts";
 import { inFolderOf } from "./held-folder.ts";
 import { planPutBack, storedPath, type PlannedChange, type PutBackPlan } from "./put-back-plan.ts";
 import { targetFault, vaultFault } from "./translate.ts";
 import { undo } from "./undo.ts";
 import { openUndoFolder, syncFolder, writeUndoList, type UndoFile } from "./undo-list.ts";
-import { copyBytes, cutBack, renameOver, restoreAttributes, writeBeside, writeOver } from "./write.ts";
+import { copyRange, cutBack, renameOver, restoreAttributes, writeBeside, writeOver } from "./write.ts";
 
 /**
  * Puts a point's files back. First the undo folder, synced, with its list last; then one change after the other, each of which
@@ -99,21 +100,17 @@ function translated(what: string, work: Step["run"], translate: (error: unknown)
   return { what, run };
 }
 
-async function save(entry: UndoFile, undoFolder: string): Promise<void> {
-  if (entry.saved === null) return;
-  const path = join(undoFolder, entry.saved);
-  const handle: FileHandle = await open(
-    path,
-    constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW,
-    0o600,
-  );
+/** Reads through the held folder and no link: what is saved is one day given back to the owner of that path. */
+async function save({ path, saved, savedFrom }: UndoFile, undoFolder: string): Promise<void> {
+  if (saved === null) return;
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+  const target = await open(join(undoFolder, saved), flags, 0o600);
   try {
-    if (entry.savedFrom > 0) await copyBytes(entry.path, entry.savedFrom, handle, 0);
-    else await copyFile(entry.path, `/proc/self/fd/${handle.fd}`, constants.COPYFILE_FICLONE);
-    await handle.chmod(0o600);
-    await handle.sync();
+    await inFolderOf(path, async ({ file }) => withRegularFile(file, async (source) => copyRange(source, savedFrom, target, 0)));
+    await target.chmod(0o600);
+    await target.sync();
   } finally {
-    await handle.close();
+    await target.close();
   }
 }
 

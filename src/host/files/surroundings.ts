@@ -4,13 +4,15 @@ import type { Surroundings } from "../../domain/capture-plan.ts";
 import type { FileRules } from "../../domain/job.ts";
 import type { Places } from "../../domain/temporary-place.ts";
 import type { TreeFacts } from "../../domain/tree.ts";
+import { followTrusted } from "./follow.ts";
 
 /** What a reboot empties on any Linux. */
 export const usualRoots: readonly string[] = ["/dev/shm", "/run", "/tmp"];
 
 /**
  * Reads what the capture plan needs of the machine. Globs are taken from the root process's working directory; a folder
- * that an include rule names is taken with all that is in it. Links are followed once, for the named path itself.
+ * that an include rule names is taken with all that is in it. Links are followed
+ * where their owner may be trusted, see `followTrusted`.
  */
 export function surroundingsOf(tree: TreeFacts, rules: FileRules, roots: readonly string[]): Surroundings {
   const cwd = tree.processes.find(({ pid }) => pid === tree.root.pid)?.cwd ?? "/";
@@ -45,7 +47,7 @@ function readMounts(): Places["mounts"] {
 function filesNamedBy(glob: string, cwd: string): string[] {
   const found: string[] = [];
   for (const match of globSync(glob, { cwd })) {
-    const path = realPath(resolve(cwd, match));
+    const path = followTrusted(resolve(cwd, match));
     if (path === null) continue;
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats?.isFile() === true) found.push(path);

@@ -1,6 +1,7 @@
 import { constants, fsyncSync, ftruncateSync } from "node:fs";
 import { copyFile, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { setAttributes, type Attributes } from "./attributes.ts";
+import { withRegularFile } from "./digest.ts";
 import { standingFile, unrestorable } from "./examine.ts";
 import { inFolderOf } from "./held-folder.ts";
 
@@ -46,7 +47,7 @@ export async function putTail(path: string, from: number, source: string, attrib
     if ((await handle.stat()).size < from)
       throw unrestorable(path, `its first ${from} bytes are gone`, `its end is kept in ${source}`);
     ftruncateSync(handle.fd, from);
-    await copyBytes(source, 0, handle, from);
+    await withRegularFile(source, async (tail) => copyRange(tail, 0, handle, from));
     finish(handle, attributes);
   });
 }
@@ -58,22 +59,18 @@ export async function restoreAttributes(path: string, attributes: Attributes): P
   });
 }
 
-/** Appends the bytes of `source` from `start` on to `target`, at `at`. */
-export async function copyBytes(source: string, start: number, target: FileHandle, at: number): Promise<number> {
-  const from = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW);
+/** Copies the bytes of `source` from `start` to its end into `target` at `at`; a whole file by reflink where that can be. */
+export async function copyRange(source: FileHandle, start: number, target: FileHandle, at: number): Promise<void> {
+  if (start === 0 && at === 0)
+    return copyFile(`/proc/self/fd/${source.fd}`, `/proc/self/fd/${target.fd}`, constants.COPYFILE_FICLONE);
   const buffer = Buffer.allocUnsafe(1024 * 1024);
-  try {
-    let done = 0;
-    for (;;) {
-      const { bytesRead } = await from.read(buffer, 0, buffer.length, start + done);
-      if (bytesRead === 0) return done;
-      for (let written = 0; written < bytesRead;) {
-        written += (await target.write(buffer, written, bytesRead - written, at + done + written)).bytesWritten;
-      }
-      done += bytesRead;
+  for (let done = 0; ;) {
+    const { bytesRead } = await source.read(buffer, 0, buffer.length, start + done);
+    if (bytesRead === 0) return;
+    for (let written = 0; written < bytesRead;) {
+      written += (await target.write(buffer, written, bytesRead - written, at + done + written)).bytesWritten;
     }
-  } finally {
-    await from.close();
+    done += bytesRead;
   }
 }
 

@@ -217,7 +217,7 @@ test("no path is both captured and needed, and every open regular file is one of
   });
   fc.assert(
     fc.property(fc.array(anyFile, { maxLength: 8 }), (opened) => {
-      const excluded = new Set(opened.filter(({ isExcluded }) => isExcluded).map(({ name }) => name));
+      const excluded = new Set<string>(opened.filter(({ isExcluded }) => isExcluded).map(({ name }) => name));
       const made = plan(
         opened.map(({ name, flags, inode }, fd) => descriptor(name, flags, { fd, inode })),
         [],

@@ -18,6 +18,8 @@ export type Pick = (count: number) => number;
 export class SimDisk implements Disk {
   /** Changing calls so far, syncs included. */
   calls = 0;
+  /** A sync of these is a lie. */
+  forgets: "file" | "folder" | null = null;
   #root: Folder;
   #interruption: Interruption | null = null;
   #dead = false;
@@ -41,18 +43,17 @@ export class SimDisk implements Disk {
     return new SimDisk(survivor(this.#root, pick, new Map()) as Folder);
   }
 
-  /** For a test to change bytes behind the vault's back. */
+  /** What CRIU and thin would write: uncounted, unsynced. */
   put(file: string, bytes: Buffer): void {
-    const folder = this.#folder(path.dirname(file));
-    folder.entries.set(path.basename(file), { type: "file", bytes, synced: false });
-    folder.unsynced.push({ put: path.basename(file), node: folder.entries.get(path.basename(file)) as Node });
+    this.#slip(file, { type: "file", bytes, synced: false });
+  }
+
+  putFolder(folder: string): void {
+    this.#slip(folder, newFolder());
   }
 
   putLink(link: string, target: string): void {
-    const folder = this.#folder(path.dirname(link));
-    const node: Node = { type: "link", target };
-    folder.entries.set(path.basename(link), node);
-    folder.unsynced.push({ put: path.basename(link), node });
+    this.#slip(link, { type: "link", target });
   }
 
   /** Every path there is. */
@@ -86,7 +87,13 @@ export class SimDisk implements Disk {
       const node = this.#node(at);
       if (node === null) return null;
       const mode = node.type === "file" ? 0o600 : 0o700;
-      return { type: node.type, size: node.type === "file" ? node.bytes.length : 0, mode, uid: process.geteuid?.() ?? 0, changedAt: 0 };
+      return {
+        type: node.type,
+        size: node.type === "file" ? node.bytes.length : 0,
+        mode,
+        uid: process.geteuid?.() ?? 0,
+        changedAt: 0,
+      };
     });
   }
 
@@ -148,6 +155,7 @@ export class SimDisk implements Disk {
     return this.#change(() => {
       const node = this.#node(at);
       if (node === null) throw errno("ENOENT", at);
+      if (node.type === this.forgets) return;
       if (node.type === "file") node.synced = true;
       if (node.type !== "folder") return;
       node.durable = new Map(node.entries);
@@ -157,12 +165,16 @@ export class SimDisk implements Disk {
 
   #add(at: string, node: Node): Promise<void> {
     return this.#change(() => {
-      const folder = this.#folder(path.dirname(at));
-      const name = path.basename(at);
-      if (folder.entries.has(name)) throw errno("EEXIST", at);
-      folder.entries.set(name, node);
-      folder.unsynced.push({ put: name, node });
+      if (this.#node(at) !== null) throw errno("EEXIST", at);
+      this.#slip(at, node);
     });
+  }
+
+  #slip(at: string, node: Node): void {
+    const folder = this.#folder(path.dirname(at));
+    const name = path.basename(at);
+    folder.entries.set(name, node);
+    folder.unsynced.push({ put: name, node });
   }
 
   #drop(at: string, check: (node: Node) => void): Promise<void> {

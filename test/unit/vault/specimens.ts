@@ -29,7 +29,18 @@ export function aJob(name: JobName = lj, changes: Partial<Job> = {}): Job {
 export const root = { pid: 4711, startTicks: 99, bootId: "boot" };
 
 export function aRun(number: number, changes: Partial<Run> = {}): Run {
-  return { number, timeline: number, startedAt: 5, from: null, init: root, root, rootVpid: 2, endedAt: null, ending: null, ...changes };
+  return {
+    number,
+    timeline: number,
+    startedAt: 5,
+    from: null,
+    init: root,
+    root,
+    rootVpid: 2,
+    endedAt: null,
+    ending: null,
+    ...changes,
+  };
 }
 
 export function aManifest(number: number, changes: Partial<Omit<Manifest, "digests">> = {}): Omit<Manifest, "digests"> {

@@ -1,0 +1,171 @@
+import os from "node:os";
+import path from "node:path";
+import { openCatalogue } from "./catalogue/open.ts";
+import { setCatalogueAside } from "./catalogue/set-aside.ts";
+import { openCriu } from "./criu/criu.ts";
+import { installCriu } from "./criu/install.ts";
+import { explain } from "./criu/log.ts";
+import type { DoctorFacts, PlaceFacts } from "./engine/doctor.ts";
+import type { Events, Ports } from "./engine/ports.ts";
+import { rebuild, type RebuildReport } from "./engine/rebuild.ts";
+import { Fault } from "./faults/fault.ts";
+import { openFiles } from "./host/files/files.ts";
+import { inspectFolder } from "./host/folder-facts.ts";
+import { machineClock } from "./host/clock.ts";
+import { machineHost } from "./host/host.ts";
+import { machineIds } from "./host/ids.ts";
+import { initProgram } from "./host/init-program.ts";
+import { openLauncher } from "./host/launcher.ts";
+import { type Log, openLog, silentLog } from "./host/log.ts";
+import { inspectMachine } from "./host/machine.ts";
+import { openProcesses } from "./host/processes.ts";
+import { findUser } from "./host/user.ts";
+import type { Settings } from "./settings/read.ts";
+import { openVault } from "./vault/vault.ts";
+
+/** Everything a door (command, task, service) needs: the ports put together as the settings say. */
+export type Engine = {
+  readonly ports: Ports;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** The environment a job starts with when run as `user` (`null`: as the caller). */
+  userEnvironment(user: string | null): Promise<Record<string, string>>;
+  close(): Promise<void>;
+};
+
+/** Who listens: `events` for a person's screen, `log` for the service's lines (its value goes into each of them). */
+export type Listeners = { readonly events?: Events; readonly log?: Readonly<Record<string, string>> };
+
+/**
+ * The one place that knows every adapter. A catalogue that is not there yet is built from the vault.
+ * Faults: those of opening the vault and the catalogue.
+ */
+export async function compose(settings: Settings, listeners: Listeners = {}): Promise<Engine> {
+  const ports = await allButCatalogue(settings, listeners);
+  const { catalogue, fresh } = await openCatalogue({ file: catalogueFile(settings) });
+  if (fresh) await rebuild({ vault: ports.vault, catalogue });
+  return {
+    ports: { ...ports, catalogue },
+    settings,
+    log: listeners.log ? openLog(settings.service.logLevel, listeners.log) : silentLog,
+    userEnvironment,
+    close: () => catalogue.close(),
+  };
+}
+
+/** The catalogue built anew from the vault; the old file, whatever its state, is kept beside under the name in `setAside`. */
+export async function rebuildCatalogue(settings: Settings): Promise<RebuildReport & { readonly setAside: string | null }> {
+  const ports = await allButCatalogue(settings, {});
+  const opened = await openOrSetAside(catalogueFile(settings));
+  try {
+    return { ...(await rebuild({ vault: ports.vault, catalogue: opened.catalogue })), setAside: opened.setAside };
+  } finally {
+    await opened.catalogue.close();
+  }
+}
+
+/** What `doctor --fix` does: a CRIU that works here, and the init. Faults: `criu-install-failed`, `compiler-missing`. */
+export async function makeReady(settings: Settings, say: (text: string) => void): Promise<void> {
+  if (settings.criu.path === "auto") await installCriu({ ...criuPlaces(settings), aptFolder: "/etc/apt" }, say);
+  await initProgram(cacheRoot(settings));
+}
+
+/** What `doctor` looks at; nothing is changed but for trial files that are removed again. */
+export async function examineMachine(settings: Settings): Promise<DoctorFacts> {
+  const [machine, criu, init] = [await inspectMachine(), await reportCriu(settings), await reportInit(settings)];
+  const { kernel, distribution, capabilities, hugePages, runIsTmpfs, clockSynchronised, tools } = machine;
+  const places = [await place("vault", settings.vault.path)];
+  if (settings.staging !== "") places.push(await place("staging", settings.staging));
+  return { root: machineHost.isRoot(), kernel, distribution, capabilities, hugePages, runIsTmpfs, clockSynchronised, tools, criu, init, places };
+}
+
+async function allButCatalogue(settings: Settings, listeners: Listeners): Promise<Omit<Ports, "catalogue">> {
+  const { limits } = settings;
+  const processes = openProcesses();
+  const program = () => initProgram(cacheRoot(settings));
+  const criu = openCriu({
+    ...criuPlaces(settings),
+    hook: async () => (await program()).hook,
+    lockFolder: path.join(settings.vault.path, "locks"),
+    socketFolders: ["/run/holdfast", os.tmpdir()],
+  });
+  const vault = await openVault({
+    path: settings.vault.path,
+    stagingPath: settings.staging === "" ? null : settings.staging,
+    keyPath: settings.vault.key === "" ? null : settings.vault.key,
+    random: machineIds.random,
+    now: machineClock.now,
+  });
+  return {
+    vault,
+    criu,
+    processes,
+    launcher: openLauncher(program, processes, explain),
+    files: openFiles({ temporaryRoots: settings.files.temporary }),
+    host: machineHost,
+    clock: machineClock,
+    ids: machineIds,
+    events: listeners.events ?? { emit: () => undefined },
+    limits: {
+      dumpTimeoutSeconds: limits.dumpTimeout / 1000,
+      restoreTimeoutSeconds: limits.restoreTimeout / 1000,
+      stopSeconds: limits.stopTimeout / 1000,
+    },
+  };
+}
+
+async function openOrSetAside(file: string) {
+  try {
+    return { ...(await openCatalogue({ file })), setAside: null };
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== "catalogue-damaged") throw error;
+    const setAside = await setCatalogueAside(file, String(machineClock.now()));
+    return { ...(await openCatalogue({ file })), setAside };
+  }
+}
+
+async function userEnvironment(user: string | null): Promise<Record<string, string>> {
+  // What steers Holdfast itself is not the job's business, and would be frozen into its memory.
+  const own = Object.entries(process.env).filter(([name, value]) => value !== undefined && !name.startsWith("HOLDFAST_"));
+  const env = Object.fromEntries(own) as Record<string, string>;
+  if (user === null) return env;
+  const { name, home, shell } = await findUser(user);
+  return { ...env, HOME: home, USER: name, LOGNAME: name, SHELL: shell };
+}
+
+async function reportCriu(settings: Settings): Promise<DoctorFacts["criu"]> {
+  try {
+    return await openCriu({ ...criuPlaces(settings), hook: async () => "", lockFolder: "", socketFolders: [] }).report();
+  } catch (error) {
+    if (error instanceof Fault) return { why: error.message };
+    throw error;
+  }
+}
+
+async function reportInit(settings: Settings): Promise<DoctorFacts["init"]> {
+  try {
+    return { path: (await initProgram(cacheRoot(settings))).init };
+  } catch (error) {
+    if (error instanceof Fault) return { why: error.message };
+    throw error;
+  }
+}
+
+async function place(name: PlaceFacts["name"], folder: string): Promise<PlaceFacts> {
+  const found = await inspectFolder(folder);
+  const { filesystem, freeBytes, writable } = found;
+  return { name, folder, filesystem, freeBytes, writable, holes: found.punchesHoles, reflink: found.reflinks, sync: found.syncs };
+}
+
+function catalogueFile(settings: Settings): string {
+  return settings.catalogue === "" ? path.join(settings.vault.path, "catalogue.sqlite") : settings.catalogue;
+}
+
+function cacheRoot(settings: Settings): string {
+  return settings.criu.prefixRoot;
+}
+
+function criuPlaces(settings: Settings) {
+  const searchPath = process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+  return { setting: settings.criu.path, cacheRoot: cacheRoot(settings), searchPath };
+}

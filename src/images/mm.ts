@@ -1,0 +1,78 @@
+import { onlyRecord } from "./image-file.ts";
+import { malformed } from "./malformed.ts";
+import { ProtobufReader } from "./protobuf.ts";
+
+/** One memory area of a process (CRIU: images/vma.proto), in pages of 4 KiB. `flags` are mmap's, `status` is CRIU's. */
+export type Vma = {
+  readonly page: number;
+  readonly pages: number;
+  readonly prot: number;
+  readonly flags: number;
+  readonly status: number;
+};
+
+export type PageRange = { readonly page: number; readonly pages: number };
+
+/** `status` bits (CRIU: criu/include/image.h). */
+const REGULAR = 1 << 0;
+const FILE_PRIVATE = 1 << 6;
+const ANON_PRIVATE = 1 << 9;
+const AIO_RING = 1 << 13;
+/** mmap's flag, linux/mman.h. */
+const MAP_HUGETLB = 0x40000;
+
+/** The VMAs of `mm-<pid>.img`, as they stand there (guard areas come last). Faults: `image-malformed`. */
+export function readVmas(bytes: Uint8Array, file: string): readonly Vma[] {
+  const reader = new ProtobufReader(onlyRecord(bytes, "mm", file), file);
+  const vmas: Vma[] = [];
+  while (reader.next()) {
+    if (reader.field === 14) vmas.push(readVma(reader.bytes(), file));
+    else reader.skip();
+  }
+  return vmas;
+}
+
+/** May a private pagemap list pages of it? (CRIU: vma.h:vma_entry_is_private) */
+export function isPrivate({ status }: Vma): boolean {
+  return ((status & REGULAR) !== 0 && (status & (ANON_PRIVATE | FILE_PRIVATE)) !== 0) || (status & AIO_RING) !== 0;
+}
+
+/** CRIU never leaves pages of these to a parent (mem.c:generate_vma_iovs): the kernel writes to them past the dirty tracking. */
+export function neverInParent({ status, flags }: Vma): boolean {
+  return (status & AIO_RING) !== 0 || (flags & MAP_HUGETLB) !== 0;
+}
+
+/** Ranges in order of address, touching ones joined. */
+export function inOrder(ranges: readonly PageRange[]): readonly PageRange[] {
+  const joined: { page: number; pages: number }[] = [];
+  for (const { page, pages } of ranges.toSorted((a, b) => a.page - b.page)) {
+    const last = joined.at(-1);
+    if (last === undefined || last.page + last.pages < page) joined.push({ page, pages });
+    else last.pages = Math.max(last.pages, page + pages - last.page);
+  }
+  return joined;
+}
+
+function readVma(record: Uint8Array, file: string): Vma {
+  const reader = new ProtobufReader(record, file);
+  let [start, end, prot, flags, status]: (number | undefined)[] = [];
+  while (reader.next()) {
+    if (reader.field === 1) start = reader.page();
+    else if (reader.field === 2) end = reader.page();
+    else if (reader.field === 5) prot = reader.u32();
+    else if (reader.field === 6) flags = reader.u32();
+    else if (reader.field === 7) status = reader.u32();
+    else reader.skip();
+  }
+  if (
+    start === undefined ||
+    end === undefined ||
+    prot === undefined ||
+    flags === undefined ||
+    status === undefined ||
+    end <= start
+  ) {
+    throw malformed(file, "a memory area of it is incomplete or empty");
+  }
+  return { page: start, pages: end - start, prot, flags, status };
+}

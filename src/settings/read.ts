@@ -1,0 +1,100 @@
+import { checkZone } from "../domain/time.ts";
+import { Fault } from "../faults/fault.ts";
+import { readFileValues, type SettingsFile } from "./file.ts";
+import { type Document, schema } from "./schema.ts";
+import { readFlags, readVariables, type Values } from "./variables.ts";
+
+/** What the user set, frozen, and plain enough to be sent to a worker thread. Paths are absolute. */
+export type Settings = {
+  /** The catalogue's file; `""`: `catalogue.sqlite` in the vault. */
+  readonly catalogue: string;
+  /** Where dumps land first; `""`: inside the vault. */
+  readonly staging: string;
+  /** A time zone's name, never empty: for times without one, and for `--cron` without `--zone`. */
+  readonly zone: string;
+  readonly vault: {
+    readonly path: string;
+    /** Bytes to leave free on the vault's filesystem. */
+    readonly minFree: number;
+    /** File of the host's key; `""`: inside the vault. */
+    readonly key: string;
+  };
+  /** `path`: `auto`, or a program. `prefixRoot`: where `doctor --fix` installs, and the init is kept. */
+  readonly criu: { readonly path: string; readonly prefixRoot: string };
+  /** For jobs whose command line does not say. `every`: a duration, or `""` or `never`. */
+  readonly defaults: { readonly every: string; readonly keep: string; readonly maxChain: number };
+  /** `limit`: largest file copied whole, in bytes. `temporary`: folders that a reboot empties. */
+  readonly files: { readonly limit: number; readonly temporary: readonly string[] };
+  /** The time limits are milliseconds. */
+  readonly limits: {
+    readonly dumpTimeout: number;
+    readonly restoreTimeout: number;
+    readonly stopTimeout: number;
+    readonly takesAtOnce: number;
+  };
+  readonly service: { readonly logLevel: "debug" | "info" | "warn" | "error" };
+};
+
+export type SettingsSources = {
+  readonly file: SettingsFile | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** By the setting's name in the file: `{ "vault.path": "/mnt/vault" }`. */
+  readonly flags: Readonly<Record<string, string>>;
+};
+
+/**
+ * The settings out of their sources, each stronger than the one before: defaults, file, `HOLDFAST_*` variables, flags.
+ * Pure; a wrong key or value in any source is refused. Fault: `settings-invalid`.
+ */
+export function readSettings({ file, env, flags }: SettingsSources): Settings {
+  const values = file === null ? {} : readFileValues(file);
+  const merged = [readVariables(env), readFlags(flags)].reduce<Record<string, unknown>>(laidOver, values);
+  return deepFrozen(settingsFrom(schema.parse(merged)));
+}
+
+function settingsFrom({ catalogue, staging, zone, vault, criu, defaults, files, limits, service }: Document): Settings {
+  return {
+    catalogue,
+    staging,
+    zone: zone === "" ? machineZone() : zone,
+    vault: { path: vault.path, minFree: vault["min-free"], key: vault.key },
+    criu: { path: criu.path, prefixRoot: criu["prefix-root"] },
+    defaults: { every: defaults.every, keep: defaults.keep, maxChain: defaults["max-chain"] },
+    files: { limit: files.limit, temporary: files.temporary },
+    limits: {
+      dumpTimeout: limits["dump-timeout"],
+      restoreTimeout: limits["restore-timeout"],
+      stopTimeout: limits["stop-timeout"],
+      takesAtOnce: limits["takes-at-once"],
+    },
+    service: { logLevel: service["log-level"] },
+  };
+}
+
+function laidOver(below: Record<string, unknown>, values: Values): Record<string, unknown> {
+  let merged = below;
+  for (const [{ path }, value] of values) {
+    const [first = "", second] = path;
+    const inner = merged[first];
+    merged = {
+      ...merged,
+      [first]: second === undefined ? value : { ...(typeof inner === "object" ? inner : {}), [second]: value },
+    };
+  }
+  return merged;
+}
+
+/** The zone the machine keeps (`TZ`, `/etc/localtime`); UTC where it has none with a name. */
+function machineZone(): string {
+  try {
+    return checkZone(new Intl.DateTimeFormat().resolvedOptions().timeZone);
+  } catch (error) {
+    if (error instanceof Fault) return "UTC";
+    throw error;
+  }
+}
+
+function deepFrozen<T>(value: T): T {
+  if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) deepFrozen(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { parseDuration } from "../domain/duration.ts";
+import { parsePolicy } from "../domain/policy.ts";
+import { makeSchedule } from "../domain/schedule.ts";
+import { parseSize } from "../domain/size.ts";
+import { checkZone } from "../domain/time.ts";
+import { Fault } from "../faults/fault.ts";
+
+// What each value must be, in words that go on from "expected": the only text a user sees of a wrong one.
+const folder = z.string().startsWith("/").describe("an absolute path, such as /var/lib/holdfast");
+const folderOrNone = z.union([z.literal(""), folder]).describe('an absolute path, or "" for the default place inside the vault');
+const duration = z.string().transform(through(parseDuration)).describe("a duration in quotes, such as 90s, 10m or 1h30m");
+const size = z.string().transform(through(parseSize)).describe("a size in quotes, such as 512MiB or 20GiB");
+const isInterval = through((text) => {
+  if (text !== "" && text !== "never") makeSchedule({ every: text });
+  return text;
+});
+const isPolicy = through((text) => {
+  parsePolicy(text);
+  return text;
+});
+const isZone = through((text) => (text === "" ? text : checkZone(text)));
+
+/**
+ * The one schema of the settings: what `config/holdfast.toml` shows is what stands here, held by `test/law/settings.test.ts`. Keys are
+ * spelled as in the file. Every key has a default, and a description that says what is expected of its value.
+ */
+export const schema = z.strictObject({
+  catalogue: folderOrNone.default(""),
+  staging: folderOrNone.default(""),
+  zone: z.string().transform(isZone).describe('a time zone such as Europe/Berlin or UTC, or "" for the machine\'s').default(""),
+  vault: section({
+    path: folder.default("/var/lib/holdfast"),
+    "min-free": size.default(2 ** 30),
+    key: folderOrNone.default(""),
+  }),
+  criu: section({
+    path: z
+      .union([z.literal("auto"), folder])
+      .describe('"auto", or the absolute path of a criu program or of a prefix')
+      .default("auto"),
+    "prefix-root": folder.default("/var/cache/holdfast"),
+  }),
+  defaults: section({
+    every: z.string().transform(isInterval).describe('a duration of 1s or more in quotes, such as 10m, or "never"').default("10m"),
+    keep: z.string().transform(isPolicy).describe('rules such as "last=6, daily=7", or "all"').default("last=6, daily=7"),
+    "max-chain": z.int().min(1).max(1000).describe("a whole number from 1 to 1000").default(24),
+  }),
+  files: section({
+    limit: size.default(2 ** 30),
+    temporary: z.array(folder).describe("a list of absolute paths").default(["/dev/shm", "/run", "/tmp"]),
+  }),
+  limits: section({
+    "dump-timeout": duration.default(600_000),
+    "restore-timeout": duration.default(600_000),
+    "stop-timeout": duration.default(60_000),
+    "takes-at-once": z.int().min(1).max(64).describe("a whole number from 1 to 64").default(2),
+  }),
+  service: section({
+    "log-level": z.enum(["debug", "info", "warn", "error"]).describe("one of debug, info, warn, error").default("info"),
+  }),
+});
+
+export type Document = z.output<typeof schema>;
+
+function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape).prefault({} as never);
+}
+
+/** A parser of ours as a step of a schema: what it refuses with a fault is an issue here. */
+function through<T>(parse: (text: string) => T): (text: string, context: z.RefinementCtx) => T {
+  return (text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  };
+}

@@ -1,0 +1,97 @@
+import { readdir, stat, symlink } from "node:fs/promises";
+import path from "node:path";
+import type { ThinReport } from "../engine/ports.ts";
+import { isPagemapName, pagesName, PARENT_LINK } from "../images/image-names.ts";
+import { malformed } from "../images/malformed.ts";
+import { leansOnParent, PAGE, storedPages, writePagemap } from "../images/pagemap.ts";
+import { highestPid, readPstree } from "../images/pstree.ts";
+import { type Digest, writeWhole } from "./pages-write.ts";
+import { readImage, readLine } from "./pages-folder.ts";
+import { moveFile } from "./pages-move.ts";
+import { checkAreas } from "./pages-vmas.ts";
+import { thinPages } from "./pages-thin.ts";
+
+export type ThinRequest = {
+  /** Where CRIU dumped to; files are moved out of it, so it is of no use afterwards, whatever happens. */
+  readonly staging: string;
+  /** An empty folder. */
+  readonly into: string;
+  /** Folders of the parent, its parent and so on; empty for a base. */
+  readonly chain: readonly string[];
+  /** What the `parent` link is to say, for example `../6`; written only if pages are left to the parent. */
+  readonly parentLink: string | null;
+};
+
+/**
+ * Makes a native CRIU increment of a dump: each page, private or shared, that equals byte for byte the one the parents hold is left to
+ * them; what CRIU itself left to them stays so; all other pages are kept, densely. Works on full dumps and on those of `--track-mem`.
+ * All other images are moved as they are. Digests everything on the way and syncs nothing.
+ *
+ * `bytesRead`: of both sides and of what is only digested; `bytesWritten`: of all files that are now in `into`.
+ * Faults: `image-malformed` if an image of the dump or a parent's pages cannot be trusted: such a dump must not be sealed.
+ */
+export async function thin(request: ThinRequest, onProgress: (bytes: number, total: number) => void): Promise<ThinReport> {
+  const { staging, into, chain } = request;
+  const sizes = await imagesIn(staging);
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const digests: Record<string, Digest> = {};
+  const sum = { pagesKept: 0, pagesShared: 0, bytesRead: 0, done: 0 };
+  const progress = (bytes: number): void => onProgress((sum.done += bytes), total);
+  const processes = readPstree(await readImage(staging, "pstree.img"), path.join(staging, "pstree.img"));
+  let needsLink = false;
+
+  for (const name of [...sizes.keys()].filter(isPagemapName)) {
+    const line = await readLine([staging, ...chain], name);
+    const [own] = line.maps;
+    if (own === undefined) throw malformed(path.join(staging, name), "it is missing");
+    const pages = pagesName(own.pagesId);
+    if (digests[pages] !== undefined) throw malformed(path.join(staging, name), `${pages} belongs to another pagemap already`);
+    checkLength(path.join(staging, pages), sizes.get(pages), storedPages(own) * PAGE);
+    const never = await checkAreas(staging, name, own);
+    const done = await thinPages({ folders: [staging, ...chain], name, line, own, never }, into, progress);
+    digests[pages] = done.digest;
+    digests[name] = await writeWhole(path.join(into, name), writePagemap(done.pagemap));
+    progress(sizes.get(name) ?? 0);
+    sizes.delete(name);
+    sizes.delete(pages);
+    needsLink ||= leansOnParent(done.pagemap);
+    sum.pagesKept += done.pagesKept;
+    sum.pagesShared += done.pagesShared;
+    sum.bytesRead += done.bytesRead;
+  }
+  for (const [name, size] of sizes) {
+    digests[name] = await moveFile(path.join(staging, name), path.join(into, name), progress);
+    sum.bytesRead += size;
+  }
+  if (needsLink) await link(request);
+  return {
+    digests,
+    pagesKept: sum.pagesKept,
+    pagesShared: sum.pagesShared,
+    bytesRead: sum.bytesRead,
+    bytesWritten: Object.values(digests).reduce((bytes, digest) => bytes + digest.bytes, 0),
+    highestPid: highestPid(processes),
+    processes: processes.length,
+  };
+}
+
+/** Names and lengths of a dump's files. CRIU makes nothing else but its own `parent` link, which is written anew. */
+async function imagesIn(staging: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const entry of await readdir(staging, { withFileTypes: true })) {
+    const file = path.join(staging, entry.name);
+    if (entry.isFile()) sizes.set(entry.name, (await stat(file)).size);
+    else if (entry.name !== PARENT_LINK) throw malformed(file, "it is no plain file");
+  }
+  return sizes;
+}
+
+function checkLength(file: string, found: number | undefined, expected: number): void {
+  if (found === undefined) throw malformed(file, "it is missing");
+  if (found !== expected) throw malformed(file, `it has ${found} bytes, its pagemap tells of ${expected}`);
+}
+
+async function link({ into, parentLink }: ThinRequest): Promise<void> {
+  if (parentLink === null) throw new Error("pages are left to a parent, but no link to it was given");
+  await symlink(parentLink, path.join(into, PARENT_LINK));
+}

@@ -1,0 +1,146 @@
+import fc from "fast-check";
+import type { Generation } from "../../src/domain/generation.ts";
+import type { Job, JobName } from "../../src/domain/job.ts";
+import type { ProcessIdentity, Run } from "../../src/domain/run.ts";
+
+/** Values a catalogue must keep: plain ones to write tests with, and generated ones. */
+
+export function named(name: string): JobName {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- tests choose valid names
+  return name as JobName;
+}
+
+export function aJob(name: string, change: Partial<Job> = {}): Job {
+  return {
+    name: named(name),
+    createdAt: 1_790_000_000_000,
+    origin: "launched",
+    command: ["lmp", "-in", "in.lj"],
+    cwd: "/home/ada/melt",
+    env: { OMP_NUM_THREADS: "4" },
+    user: "ada",
+    limits: { nofile: "4096" },
+    output: "/home/ada/melt/out.log",
+    error: null,
+    schedule: { type: "every", milliseconds: 600_000 },
+    keep: "last=6, daily=7",
+    maxChain: 24,
+    files: { include: ["*.restart"], exclude: [], limitBytes: 1_073_741_824 },
+    intent: "run",
+    ...change,
+  };
+}
+
+export function aProcess(pid: number): ProcessIdentity {
+  return { pid, startTicks: 123_456, bootId: "7e0d6a2e-5b0f-4b8e-9d2c-0c1d2e3f4a5b" };
+}
+
+export function aRun(number: number, change: Partial<Run> = {}): Run {
+  return {
+    number,
+    timeline: number,
+    startedAt: 1_790_000_000_000 + number,
+    from: null,
+    init: aProcess(4000),
+    root: aProcess(4001),
+    rootVpid: 2,
+    endedAt: null,
+    ending: null,
+    ...change,
+  };
+}
+
+export function aGeneration(job: string, number: number, change: Partial<Generation> = {}): Generation {
+  return {
+    job: named(job),
+    number,
+    id: `id-${number}`,
+    timeline: 1,
+    run: 1,
+    kind: "base",
+    parent: null,
+    takenAt: 1_790_000_000_000 + number,
+    state: "sealed",
+    reason: "the first of its run",
+    tracking: "compare",
+    bytes: 4096,
+    freezeMicros: 52_000,
+    pages: { scanned: 100, written: 90, skipped: 10, kept: 80 },
+    provenAt: null,
+    held: false,
+    ...change,
+  };
+}
+
+const record = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
+const text = fc.string({ unit: "binary", maxLength: 20 });
+const whole = fc.maxSafeNat();
+const orNull = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(one, { nil: null });
+const dictionary = fc.dictionary(fc.oneof(text, fc.constant("__proto__")), text, { maxKeys: 4, noNullPrototype: true });
+const words = fc.array(text, { maxLength: 4 });
+
+export const jobNames: fc.Arbitrary<JobName> = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/).map(named);
+
+export const jobs: fc.Arbitrary<Job> = record({
+  name: jobNames,
+  createdAt: whole,
+  origin: fc.constantFrom("launched" as const, "adopted" as const),
+  command: words,
+  cwd: text,
+  env: dictionary,
+  user: orNull(text),
+  limits: dictionary,
+  output: orNull(text),
+  error: orNull(text),
+  schedule: orNull(
+    fc.oneof(
+      record({ type: fc.constant("every" as const), milliseconds: whole }),
+      record({ type: fc.constant("cron" as const), expression: text, zone: text }),
+    ),
+  ),
+  keep: text,
+  maxChain: whole,
+  files: record({ include: words, exclude: words, limitBytes: whole }),
+  intent: fc.constantFrom("run" as const, "stopped" as const, "retired" as const),
+});
+
+const identities: fc.Arbitrary<ProcessIdentity> = record({ pid: whole, startTicks: whole, bootId: text });
+
+export const runs: fc.Arbitrary<Run> = record({
+  number: whole,
+  timeline: whole,
+  startedAt: whole,
+  from: orNull(whole),
+  init: orNull(identities),
+  root: identities,
+  rootVpid: whole,
+  endedAt: orNull(whole),
+  ending: orNull(
+    fc.oneof(
+      record({ type: fc.constant("exited" as const), status: fc.nat(255) }),
+      record({ type: fc.constant("signaled" as const), signal: fc.nat(64) }),
+    ),
+  ),
+});
+
+export const generations: fc.Arbitrary<Generation> = record({
+  job: jobNames,
+  number: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  id: text,
+  timeline: whole,
+  run: whole,
+  stands: orNull(whole),
+  takenAt: whole,
+  state: fc.constantFrom("sealed" as const, "damaged" as const, "failed" as const, "expired" as const),
+  reason: text,
+  tracking: fc.constantFrom("soft-dirty" as const, "compare" as const),
+  bytes: whole,
+  freezeMicros: whole,
+  pages: record({ scanned: whole, written: whole, skipped: whole, kept: whole }),
+  provenAt: orNull(whole),
+  held: fc.boolean(),
+}).map(({ stands, ...rest }) => {
+  const parent = stands === null ? null : stands % rest.number;
+  return { ...rest, parent, kind: parent === null ? "base" : "increment" };
+});

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { dumpWords } from "../../../src/criu/arguments.ts";
+import type { JobName } from "../../../src/domain/job.ts";
+import type { DumpRequest } from "../../../src/engine/ports.ts";
+
+const request: DumpRequest = {
+  job: "lj" as JobName,
+  images: "/staging/lj",
+  log: "/logs/1.log",
+  init: { pid: 77, startTicks: 1, bootId: "b" },
+  rootVpid: 300,
+  options: ["--file-locks"],
+  track: null,
+  timeoutSeconds: 60,
+};
+const words = { criu: ["/p/ld.so", "--library-path", "/p", "/p/criu"], hook: "/x/holdfast-hook", lock: "/l/lj.lock" };
+const command = (changes: Partial<DumpRequest>) => dumpWords({ ...request, ...changes }, words).join(" ");
+
+test("a dump is flock around nsenter around CRIU, the tree's options last", () => {
+  expect(command({})).toBe(
+    "flock --timeout 1 --conflict-exit-code 75 /l/lj.lock nsenter -t 77 -p -m -- /p/ld.so --library-path /p /p/criu dump " +
+      "--no-default-config -t 300 -D /staging/lj -R -v4 -o /logs/1.log --action-script /x/holdfast-hook --manage-cgroups=ignore " +
+      "--cpu-cap=ins,fpu --file-locks",
+  );
+});
+
+test("a tree in the host's namespaces is dumped without entering any", () => {
+  expect(command({ init: null })).not.toContain("nsenter");
+});
+
+test("memory is tracked only when asked, and chained only on a parent", () => {
+  expect(command({})).not.toMatch(/--track-mem|--prev-images-dir/);
+  expect(command({ track: { parent: null } })).toMatch(/--track-mem --file-locks$/);
+  expect(command({ track: { parent: "../7" } })).toMatch(/--track-mem --prev-images-dir \.\.\/7 --file-locks$/);
+});
