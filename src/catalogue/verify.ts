@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import { type Database, SqliteError } from "better-sqlite3";
 import { columns } from "./schema.ts";
 import { damaged } from "./translate.ts";
 
@@ -20,16 +20,20 @@ export function verifyIdentity(database: Database, file: string): void {
 
 /** Refuses a file whose tables are not what its migrations say, or, when small, whose pages are. Fault: `catalogue-damaged`. */
 export function verifyContent(database: Database, file: string): void {
-  const query = database.prepare<[], { readonly name: string }>(
-    "select m.name || '.' || c.name as name from sqlite_schema m, pragma_table_info(m.name) c where m.type = 'table'",
-  );
-  const found = new Set(query.all().map((row) => row.name));
-  for (const [table, names] of Object.entries(columns)) {
-    const missing = Object.keys(names).find((name) => !found.has(`${table}.${name}`));
-    if (missing) throw damaged(file, `its table ${table} has no column ${missing}`);
-  }
+  for (const [table, names] of Object.entries(columns)) verifyTable(database, file, table, Object.keys(names));
   const bytes = database.prepare("select page_count * page_size from pragma_page_count(), pragma_page_size()").pluck().get();
   if (Number(bytes) > checkedBytes) return;
   const answer = database.pragma("quick_check(1)", { simple: true });
   if (answer !== "ok") throw damaged(file, String(answer));
+}
+
+/** Compiles, and does not run, the insertion of a whole row: that takes every column, every CHECK and every foreign key. */
+function verifyTable(database: Database, file: string, table: string, names: readonly string[]): void {
+  try {
+    database.prepare(`insert into ${table} (${names.join(", ")}) values (${names.map(() => "?").join(", ")})`);
+  } catch (error) {
+    // The statement is right, so what it does not fit is wrong.
+    const isMisfit = error instanceof SqliteError && error.code === "SQLITE_ERROR";
+    throw isMisfit ? damaged(file, error.message, error) : error;
+  }
 }

@@ -34,10 +34,11 @@ export async function downloadCriu(
     "APT::Default-Release": "",
     "APT::Architecture": architecture(),
     "APT::Install-Recommends": "false",
+    "APT::Update::Error-Mode": "any",
     "Acquire::Retries": "2",
   }).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   const steps = [
-    { phase: `reading the package lists of ${suite}`, words: ["update", "--error-on=any"] },
+    { phase: `reading the package lists of ${suite}`, words: ["update"] },
     // Packages of an earlier time that this suite no longer has would be unpacked along.
     { phase: `reading the package lists of ${suite}`, words: ["autoclean"] },
     { phase: `downloading criu and its libraries from ${suite}`, words: ["-y", "--download-only", "install", "criu"] },

@@ -19,14 +19,14 @@ export type DumpWords = {
 export function dumpWords(request: DumpRequest, words: DumpWords): readonly string[] {
   const enter = request.init ? ["nsenter", "-t", String(request.init.pid), "-p", "-m", "--"] : [];
   return [
-    ...["flock", "--timeout", "1", "--conflict-exit-code", String(lockedStatus), words.lock],
-    ...enter,
-    ...words.criu,
-    ...["dump", "--no-default-config", "-t", String(request.rootVpid), "-D", request.images, "-R"],
-    ...["-v4", "-o", request.log, "--action-script", words.hook],
-    ...["--manage-cgroups=ignore", "--cpu-cap=ins,fpu"],
-    ...(request.track ? ["--track-mem"] : []),
-    ...(request.track?.parent ? ["--prev-images-dir", request.track.parent] : []),
-    ...request.options,
-  ];
+    ["flock", "--timeout", "1", "--conflict-exit-code", String(lockedStatus), words.lock],
+    enter,
+    words.criu,
+    ["dump", "--no-default-config", "-t", String(request.rootVpid), "-D", request.images, "-R"],
+    ["-v4", "-o", request.log, "--action-script", words.hook],
+    ["--manage-cgroups=ignore", "--cpu-cap=ins,fpu"],
+    request.track ? ["--track-mem"] : [],
+    request.track?.parent ? ["--prev-images-dir", request.track.parent] : [],
+    request.options,
+  ].flat();
 }

@@ -27,16 +27,16 @@ export type DumpSetting = {
  * finds there. Whatever goes wrong, CRIU has ended and no process of the job stands still when this rejects, and the
  * log is at `request.log`. `whileFrozen` is not waited for if the time is up while it runs.
  *
- * Faults: `busy` (another criu holds this job's lock), `dump-failed`, `dump-timeout`, `dump-incomplete`, `tool-missing`.
+ * Faults: `busy` (another criu holds this job's lock), `io-failed` (before CRIU began), `dump-failed`, `dump-timeout`, `dump-incomplete`, `tool-missing`.
  */
 export async function dump(setting: DumpSetting, request: DumpRequest, whileFrozen: () => Promise<void>): Promise<DumpStats> {
   await requireEmpty(request.images);
-  await makeLockFolder(setting.lockFolder);
+  await makeLockFolder(setting.lockFolder).catch(ioFailed(`making ${setting.lockFolder}`));
   const lock = lockFile(setting.lockFolder, request.job);
   // Asked here too, before the log of the one that runs could be touched.
   if (await isLocked(lock)) throw otherDump(request);
-  await mkdir(path.dirname(request.log), { recursive: true });
-  await rm(request.log, { force: true });
+  await mkdir(path.dirname(request.log), { recursive: true }).catch(ioFailed(`making the folder of ${request.log}`));
+  await rm(request.log, { force: true }).catch(ioFailed(`removing ${request.log}`));
   const list = () => jobProcesses(request.init?.pid ?? null, request.rootVpid);
   const stoppedBefore = new Set((await list()).filter(({ state }) => state === "T").map(({ pid }) => pid));
   const door = await openHookDoor(setting.socketFolders, whileFrozen);
@@ -68,7 +68,7 @@ async function runDump(words: readonly string[], request: DumpRequest, lock: str
   const [file = "", ...rest] = words;
   const saidFile = `${request.log}.stderr`;
   // A file, not a pipe: a reader that stalls would stall CRIU inside the freeze, and CRIU must outlive this process whole.
-  const stderr = await open(saidFile, "w", 0o600);
+  const stderr = await open(saidFile, "w", 0o600).catch(ioFailed(`writing ${saidFile}`));
   let timedOut = false;
   let ended: Promise<boolean> | null = null;
   try {
@@ -146,6 +146,12 @@ function otherDump(request: DumpRequest): Fault {
 async function requireEmpty(images: string): Promise<void> {
   const names = await readdir(images);
   if (names.length > 0) throw new Error(`the images folder ${images} is not empty: ${names.slice(0, 3).join(", ")}`);
+}
+
+function ioFailed(what: string): (error: unknown) => never {
+  return (error) => {
+    throw Fault.of("io-failed", { what, why: message(error) }, { cause: error });
+  };
 }
 
 function message(error: unknown): string {

@@ -5,7 +5,7 @@ import { Fault } from "../faults/fault.ts";
 import { aptFiles, downloadCriu } from "./apt.ts";
 import { distributionMirrors, readAptSources, type AptArchive } from "./apt-sources.ts";
 import { holdLock } from "./hold-lock.ts";
-import { onPath, prefixCommand, worksMark, type Located } from "./locate.ts";
+import { onPath, prefixCommand, readWorksMark, worksMark, type Located } from "./locate.ts";
 import { probeCriu, type CriuReport } from "./probe.ts";
 import { run } from "./run.ts";
 import { atLeast } from "./version.ts";
@@ -22,22 +22,23 @@ export type InstallOptions = {
 export const leastVersion = "4.2";
 
 /**
- * Gets a CRIU that passes its own check on this kernel: the system's if it is there and new enough; else one that was installed before;
- * else the newest suite of the machine's own mirror, unpacked into a prefix of its own. The system's packages stay untouched.
+ * Gets a CRIU that passes its own check on this kernel: one that was installed before, which `locateCriu` prefers too; else the
+ * system's if it is there and new enough; else the newest suite of the machine's own mirror, unpacked into a prefix of its own. The system's packages stay untouched.
  *
  * Two at once wait for one another. A crash leaves at most a `.criu-*` folder, which the next one sweeps; a prefix is there under its name
  * only whole, synced and marked. Faults: `criu-install-failed`, `not-root`, `tool-missing`.
  */
 export async function installCriu(options: InstallOptions, onPhase: (phase: string) => void): Promise<CriuReport> {
   if (process.geteuid?.() !== 0) throw Fault.of("not-root", { verb: "installing CRIU" });
-  onPhase("looking for a CRIU that works here");
-  const system = await onPath(options.searchPath);
-  const fit = system && (await whole({ command: [system], source: "system", path: system }));
-  if (fit && atLeast(fit.version, leastVersion)) return fit;
   await mkdir(options.cacheRoot, { recursive: true, mode: 0o755 });
   const release = await holdLock(path.join(options.cacheRoot, "install.lock"), () => onPhase("waiting for another installation"));
   try {
-    return (await installedBefore(options.cacheRoot)) ?? (await installPrivate(options, onPhase));
+    onPhase("looking for a CRIU that works here");
+    return (
+      (await installedBefore(options.cacheRoot)) ??
+      (await fitSystem(options.searchPath)) ??
+      (await installPrivate(options, onPhase))
+    );
   } finally {
     await release();
   }
@@ -106,16 +107,26 @@ async function putInPlace(cacheRoot: string, aside: string, found: CriuReport): 
   return { ...found, command: (await prefixCommand(prefix)) ?? [], path: prefix };
 }
 
-/** The newest prefix that still passes its check; the ones that do not are left, a dump may be using them. */
+async function fitSystem(searchPath: string): Promise<CriuReport | null> {
+  const program = await onPath(searchPath);
+  const found = program === null ? null : await whole({ command: [program], source: "system", path: program });
+  return found && atLeast(found.version, leastVersion) ? found : null;
+}
+
+/**
+ * The newest prefix that still passes its check. One that does not, on a kernel that is new, loses its mark, so that nobody takes
+ * it again; its files are left, a dump may be using them.
+ */
 async function installedBefore(cacheRoot: string): Promise<CriuReport | null> {
   let best: CriuReport | null = null;
   for (const name of await readdir(cacheRoot)) {
-    if (name.startsWith(".criu-")) await rm(path.join(cacheRoot, name), { recursive: true, force: true });
-    if (!name.startsWith("criu-")) continue;
     const prefix = path.join(cacheRoot, name);
-    const [marked, command] = [await readFile(path.join(prefix, worksMark)).catch(() => null), await prefixCommand(prefix)];
-    const report = marked && command && (await whole({ command, source: "private", path: prefix }));
-    if (report && atLeast(report.version, best?.version ?? leastVersion)) best = report;
+    if (name.startsWith(".criu-")) await rm(prefix, { recursive: true, force: true });
+    if (!name.startsWith("criu-") || !(await readWorksMark(prefix))) continue;
+    const command = await prefixCommand(prefix);
+    const report = command && (await whole({ command, source: "private", path: prefix }));
+    if (!report) await rm(path.join(prefix, worksMark), { force: true });
+    else if (atLeast(report.version, best?.version ?? leastVersion)) best = report;
   }
   return best;
 }

@@ -57,11 +57,11 @@ function isoMoment(text: string): number {
 }
 
 function latest(text: string, clock: string, today: string, now: number, zone: string): number {
-  const today_ = readings(text, `${today}T${clock}`, zone);
+  const todays = readings(text, `${today}T${clock}`, zone);
   // Of a moment that comes twice tonight, the second may be still to come: then the first is meant.
-  const past = { ...today_, moments: today_.moments.filter((moment) => moment <= now) };
-  if (today_.moments.length === 0 && now >= Math.min(...today_.neighbours)) return only(text, today_, zone);
-  if (past.moments.length > 0) return only(text, past, zone);
+  const moments = todays.moments.filter((moment) => moment <= now);
+  const wasPassedOver = todays.moments.length === 0 && now >= Math.min(...todays.neighbours);
+  if (moments.length > 0 || wasPassedOver) return only(text, { ...todays, moments }, zone);
   return only(text, readings(text, `${dayBefore(today)}T${clock}`, zone), zone);
 }
 
@@ -86,7 +86,9 @@ function readings(text: string, localTime: string, zone: string): Readings {
 function only(text: string, { moments, neighbours }: Readings, zone: string): number {
   const [first, second] = moments;
   if (first !== undefined && second === undefined) return first;
-  const named = neighbours.map((moment) => DateTime.fromMillis(moment, { zone }).toISO({ suppressMilliseconds: true })).toSorted();
+  const named = neighbours
+    .toSorted((a, b) => a - b)
+    .map((moment) => DateTime.fromMillis(moment, { zone }).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ"));
   const how = first === undefined ? "never happened in" : "happened twice in";
   throw invalid(text, `it ${how} ${zone}, where the clocks were changed; write ${named.join(" or ")}`);
 }

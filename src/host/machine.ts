@@ -75,7 +75,9 @@ async function clockSynchronised(): Promise<boolean | null> {
     timeout: 5000,
     env: { LC_ALL: "C" },
   });
-  const said = done.stdout.trim();
+  // Nothing at all, not even an empty text, if there is no such program.
+  const text: string | undefined = done.stdout;
+  const said = text?.trim();
   return said === "yes" ? true : said === "no" ? false : null;
 }
 

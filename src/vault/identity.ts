@@ -35,7 +35,6 @@ export async function ensureVault(room: Room): Promise<VaultIdentity> {
   // Down from the top: a process that died may have made any of these and synced none.
   if (present === null) await ensureFolder(disk, "/", paths.root);
   await closeRoot(room, present !== null);
-  await disk.sync(paths.root);
   if (present !== null) return present;
   await ensureKey(room);
   const fresh = { id: room.random(), createdAt: room.now() };

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use IO::Handle;
 
-my ($steps, $cells, $seed) = (8000, 9000, 20261121);
+my ($steps, $cells, $seed) = (5000, 9000, 20261121);
 my @rod = map { $_ % 97 } 0 .. $cells - 1;
 my $memory = join '', map { chr(($_ * 31) % 251) } 0 .. 4095;
 $memory x= 6000;    # 24 MiB

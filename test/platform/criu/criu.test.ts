@@ -4,6 +4,7 @@ import path from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installCriu } from "../../../src/criu/install.ts";
+import { locateCriu } from "../../../src/criu/locate.ts";
 import { explain, readTroubles } from "../../../src/criu/log.ts";
 import { probeCriu } from "../../../src/criu/probe.ts";
 import { criuForTests, openScene, requestFor, startJob, type LiveJob, type Scene } from "./scene.ts";
@@ -140,6 +141,31 @@ describe.skipIf(process.geteuid?.() !== 0)("installing CRIU", { timeout: 300_000
     return { aptFolder: path.join(folder, "apt"), cacheRoot: path.join(folder, "cache"), searchPath: "" };
   }
   const codename = async () => /^VERSION_CODENAME=(\w+)/m.exec(await readFile("/etc/os-release", "utf8"))?.[1] ?? "none";
+
+  test("from the machine's own mirror gives one that works, once for two who ask at the same time", async (context) => {
+    const options = { ...(await apt("")), aptFolder: "/etc/apt" };
+    const folder = path.dirname(options.cacheRoot);
+    try {
+      const found = await Promise.all([installCriu(options, () => {}), installCriu(options, () => {})]).catch(
+        (error: Error) => error,
+      );
+      if (found instanceof Error && process.env["HOLDFAST_REQUIRE_CRIU"] !== "1") context.skip(found.message);
+      if (found instanceof Error) throw found;
+      const [first, second] = found;
+      expect(second).toEqual(first);
+      if (first.source === "system") return;
+      expect((await locateCriu({ ...options, setting: "auto" })).command).toEqual(first.command);
+      const names = (await readdir(options.cacheRoot)).filter((name) => name.includes("criu-"));
+      expect(names).toEqual([path.basename(first.path)]);
+      // A prefix that no longer works is not offered again.
+      await truncate(path.join(first.path, "usr/sbin/criu"), 0);
+      const third = await installCriu(options, () => {});
+      expect(third.path).not.toBe(first.path);
+      expect((await locateCriu({ ...options, setting: "auto" })).path).toBe(third.path);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
 
   test("on a machine whose apt knows no mirror says what to do instead", async () => {
     const options = await apt("");

@@ -32,7 +32,7 @@ test("of any forest, exactly those are offered that are sealed and stand on noth
   const node = fc.record({ state: states, parent: fc.nat(12), isGone: fc.integer({ min: 0, max: 9 }).map((n) => n === 0) });
   fc.assert(
     fc.property(fc.array(node, { maxLength: 12 }), (nodes) => {
-      const all = nodes.map(({ state, parent }, at) => {
+      const all = nodes.map(({ state, parent }, at): Generation => {
         const [model] = chainOf("B1");
         if (!model) throw new Error("no model");
         const isBase = parent >= at;
@@ -43,7 +43,7 @@ test("of any forest, exactly those are offered that are sealed and stand on noth
           state,
           kind: isBase ? "base" : "increment",
           parent: isBase ? null : parent + 1,
-        } as Generation;
+        };
       });
       const present = all.filter((_, at) => !nodes[at]?.isGone);
       const holds = (one: Generation | undefined): boolean =>

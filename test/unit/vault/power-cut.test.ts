@@ -117,6 +117,26 @@ describe.each(story.map((step, at) => ({ ...step, at })))("when the disk refuses
   });
 });
 
+test("a key kept elsewhere is as durable as what it seals, also if its maker died before the last sync", async () => {
+  const keyPath = "/etc/holdfast/key";
+  for (let n = 0, cut = true; cut; n++) {
+    const dead = await freshDisk();
+    dead.interrupt({ at: n, how: "power-cut" });
+    cut = await openOn(dead, keyPath).then((vault) =>
+      vault.writeJob(aJob()).then(
+        () => false,
+        () => true,
+      ),
+    );
+    const disk = dead.clone();
+    const vault = await openOn(disk, keyPath);
+    await vault.writeJob(aJob());
+    await take(vault, disk, 1, null);
+    const up = disk.crashed(nothingLasts);
+    expect((await (await openOn(up, keyPath)).manifest(lj, 1)).number).toBe(1);
+  }
+});
+
 test("a seal that is refused at any call leaves nothing sealed", async () => {
   const at = story.findIndex((step) => step.name === "sealing an increment");
   for (let n = 0, over = false; !over; n++) {
@@ -245,9 +265,9 @@ async function freshDisk(): Promise<SimDisk> {
 
 let drawn = 0;
 
-function openOn(disk: SimDisk): Promise<Vault> {
+function openOn(disk: SimDisk, keyPath: string | null = null): Promise<Vault> {
   const random = (): string => (++drawn).toString(16).padStart(8, "0").padEnd(32, "0");
-  return openVault({ path: "/srv/deep/vault", stagingPath: null, keyPath: null, random, now: () => 77 }, disk);
+  return openVault({ path: "/srv/deep/vault", stagingPath: null, keyPath, random, now: () => 77 }, disk);
 }
 
 const nothingLasts: Pick = () => 0;

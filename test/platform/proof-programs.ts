@@ -1,0 +1,117 @@
+import type { Place } from "./world.ts";
+
+/** A program of the proof, as it is run both under guard and undisturbed. */
+export type Proof = {
+  readonly name: string;
+  /** What it stands for, as a law's sentence. */
+  readonly law: string;
+  /** `programs`: folder of the built programs; `unique`: a word no other test uses. */
+  command(programs: string, unique: string): readonly string[];
+  /** Its exit status, chosen to be seen. */
+  readonly status: number;
+  /** Files in its working directory that must be bit-identical; a line filter where a program prints times. */
+  readonly outputs: readonly string[];
+  readonly ignore?: { readonly file: string; readonly lines: RegExp };
+  /** Does it print the same on standard output each time? */
+  readonly stdout: "compared" | "has times in it";
+  readonly place: Place;
+  readonly include?: readonly string[];
+  /** Globs of what a reboot takes away besides; removed before each restore. */
+  reboot?(unique: string): readonly string[];
+  /** Milliseconds between two generations; at least ten are taken. */
+  readonly every: number;
+};
+
+/** Long enough under its pauses that it does not end before the last generation; without them each ends in a second or two. */
+const paced = ["40000", "5000"];
+const melt = (programs: string) => ["lmp", "-in", `${programs}/melt.in`, "-var", "steps", "2500", "-var", "micros", "150000", "-var", "programs", programs];
+const meltOutputs = {
+  outputs: ["melt.dump", "log.lammps"],
+  // LAMMPS prints how long it took, and where; what it computed must be the same.
+  ignore: { file: "log.lammps", lines: /time|CPU use|Performance|%|^(Pair|Neigh|Comm|Output|Modify|Other) +\|/i },
+  stdout: "has times in it",
+} as const;
+
+export const proofs = {
+  single: {
+    name: "single",
+    law: "one process with files written in every way",
+    command: (programs) => [`${programs}/single`, ...paced],
+    status: 7,
+    outputs: ["plain.dat", "append.log", "both.log", "inplace.dat", "mapped.dat", "closed.log"],
+    stdout: "compared",
+    place: "disk",
+    include: ["closed.log"],
+    every: 100,
+  },
+  threads: {
+    name: "threads",
+    law: "four OpenMP threads",
+    command: (programs) => [`${programs}/threads`, "10000", "20000"],
+    status: 4,
+    outputs: ["threads.out"],
+    stdout: "compared",
+    place: "disk",
+    every: 100,
+  },
+  pipeline: {
+    name: "pipeline",
+    law: "three processes joined by pipes",
+    command: (programs) => ["/bin/sh", `${programs}/pipeline.sh`, programs, ...paced],
+    status: 5,
+    outputs: ["pipeline.out"],
+    stdout: "compared",
+    place: "disk",
+    every: 100,
+  },
+  workers: {
+    name: "workers",
+    law: "a parent with workers over shared memory, its folders emptied as by a reboot",
+    command: (programs, unique) => [`${programs}/workers`, "10000", "20000", unique],
+    status: 3,
+    outputs: ["workers.out"],
+    stdout: "compared",
+    place: "temporary",
+    reboot: (unique) => [`/dev/shm/${unique}`],
+    every: 100,
+  },
+  sysv: {
+    name: "sysv",
+    law: "System V shared memory, semaphores and messages",
+    command: (programs) => [`${programs}/sysv`, "10000", "20000"],
+    status: 6,
+    outputs: ["sysv.out"],
+    stdout: "compared",
+    place: "temporary",
+    every: 100,
+  },
+  fields: {
+    name: "fields",
+    law: "Python with numpy, its seeded generators and a mapped file",
+    command: (programs) => ["/usr/bin/python3", `${programs}/fields.py`, "12000", "10000"],
+    status: 9,
+    outputs: ["fields.csv", "fields.log", "hist.dat", "field.npy"],
+    stdout: "compared",
+    place: "disk",
+    every: 100,
+  },
+  lammps: {
+    name: "lammps",
+    law: "LAMMPS, started plainly, with the helper and the loopback TCP it brings along",
+    command: melt,
+    status: 0,
+    ...meltOutputs,
+    place: "disk",
+    every: 700,
+  },
+  mpi: {
+    name: "mpi",
+    law: "LAMMPS on two ranks under mpirun, /dev/shm and OpenMPI's folder emptied as by a reboot",
+    command: (programs) => ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2", ...melt(programs)],
+    status: 0,
+    ...meltOutputs,
+    place: "disk",
+    reboot: () => ["/dev/shm/vader_segment.*", "/tmp/ompi.*"],
+    every: 700,
+  },
+} as const satisfies Record<string, Proof>;

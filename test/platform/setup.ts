@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import path from "node:path";
+import type { TestProject } from "vitest/node";
+import { buildPrograms } from "./build-programs.ts";
+import { child } from "./child.ts";
+import { installPackages } from "./packages.ts";
+
+/** What the platform floor found: everything it needs, or why it cannot run here. */
+export type Platform =
+  | { readonly ready: false; readonly why: string }
+  | {
+      readonly ready: true;
+      /** Folder of the compiled programs, scripts and inputs. */
+      readonly programs: string;
+      /** The words to put before CRIU's own arguments. */
+      readonly criu: readonly string[];
+    };
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    platform: Platform;
+  }
+}
+
+export const launcher = path.join(import.meta.dirname, "../../bin/holdfast");
+
+/** vitest's globalSetup: makes the machine ready by itself, once; quick when it already is. */
+export async function setup(project: TestProject): Promise<void> {
+  const platform = await prepare().catch((error: unknown): Platform => ({ ready: false, why: String(error) }));
+  if (!platform.ready && process.env["HOLDFAST_REQUIRE_CRIU"] === "1") {
+    throw new Error(`HOLDFAST_REQUIRE_CRIU=1, but the platform floor cannot run: ${platform.why}`);
+  }
+  if (!platform.ready) process.stderr.write(`platform floor skipped: ${platform.why}\n`);
+  project.provide("platform", platform);
+}
+
+async function prepare(): Promise<Platform> {
+  if (process.platform !== "linux") return { ready: false, why: `needs Linux, this is ${process.platform}` };
+  if (process.geteuid?.() !== 0) return { ready: false, why: "needs root" };
+  const missing = await installPackages();
+  if (missing !== null) return { ready: false, why: missing };
+  if (!existsSync(launcher)) return { ready: false, why: "there is no bin/holdfast" };
+  const criu = (await doctor([])) ?? (await doctor(["--fix"]));
+  if (criu === null) return { ready: false, why: "`holdfast doctor --fix` could not make a CRIU work here" };
+  return { ready: true, programs: await buildPrograms(), criu };
+}
+
+/** The command of a CRIU that works here, as the doctor found it; the vault it looks at is a folder of its own. */
+async function doctor(words: readonly string[]): Promise<readonly string[] | null> {
+  const vault = await mkdtemp("/var/tmp/holdfast-test-doctor-");
+  try {
+    const { stdout } = await child([launcher, "doctor", ...words, "--json", "--quiet"], { env: { HOLDFAST_VAULT: vault }, seconds: 300 });
+    const said = JSON.parse(stdout) as { works?: boolean; criu?: { command?: readonly string[] } };
+    return said.works === true ? (said.criu?.command ?? null) : null;
+  } catch {
+    return null;
+  } finally {
+    await rm(vault, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+// Below this better-sqlite3 ends the process without a word (exit status 139).
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 24 || (major === 24 && minor < 12)) {
+  console.error(
+    `The tests need Node 24.12 or newer, this is ${process.version}. Run them with \`npm test\`, after an \`npm ci\` without --omit=optional.`,
+  );
+  process.exit(1);
+}
+
+const platformSetup = `${import.meta.dirname}/test/platform/setup.ts`;
+
+/** Floors that share nothing: each file in a process of its own, several at a time. */
+function floor(name: string) {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      pool: "forks" as const,
+      testTimeout: 30_000,
+      sequence: { groupOrder: 0 },
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    // Real programs under real CRIU: one file at a time, when the quick floors are done.
+    projects: [
+      ...["law", "unit", "contract", "integration"].map(floor),
+      {
+        test: {
+          name: "platform",
+          include: ["test/platform/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 1 },
+          ...(existsSync(platformSetup) ? { globalSetup: [platformSetup] } : {}),
+        },
+      },
+    ],
+  },
+});
