@@ -9,10 +9,10 @@ const engine = await compose(settings, { log: { part: "take", job } });
 try {
   const { generation, milliseconds } = await take(engine.ports, job);
   const { number, kind, reason, bytes, freezeMicros } = generation;
-  engine.log.info({ event: "took", job, point: number, kind, reason, bytes, freezeMicros, milliseconds }, `took point ${number}`);
+  engine.log.info({ event: "took", point: number, kind, reason, bytes, freezeMicros, milliseconds }, `took point ${number}`);
 } catch (error) {
   if (!(error instanceof Fault)) throw error;
-  engine.log.error({ event: "take-failed", job, code: error.code, remedy: error.remedy }, error.message);
+  engine.log.error({ event: "take-failed", code: error.code, remedy: error.remedy }, error.message);
 } finally {
   await engine.close();
 }

@@ -6,7 +6,7 @@ import { openCriu } from "./criu/criu.ts";
 import { installCriu } from "./criu/install.ts";
 import { explain } from "./criu/log.ts";
 import type { DoctorFacts, PlaceFacts } from "./engine/doctor.ts";
-import type { Events, Ports } from "./engine/ports.ts";
+import type { Catalogue, Events, Ports, Vault } from "./engine/ports.ts";
 import { rebuild, type RebuildReport } from "./engine/rebuild.ts";
 import { Fault } from "./faults/fault.ts";
 import { openFiles } from "./host/files/files.ts";
@@ -44,6 +44,7 @@ export async function compose(settings: Settings, listeners: Listeners = {}): Pr
   const ports = await allButCatalogue(settings, listeners);
   const { catalogue, fresh } = await openCatalogue({ file: catalogueFile(settings) });
   if (fresh) await rebuild({ vault: ports.vault, catalogue });
+  else await requireVault(ports.vault, catalogue, settings);
   return {
     ports: { ...ports, catalogue },
     settings,
@@ -76,7 +77,27 @@ export async function examineMachine(settings: Settings): Promise<DoctorFacts> {
   const { kernel, distribution, capabilities, hugePages, runIsTmpfs, clockSynchronised, tools } = machine;
   const places = [await place("vault", settings.vault.path)];
   if (settings.staging !== "") places.push(await place("staging", settings.staging));
-  return { root: machineHost.isRoot(), kernel, distribution, capabilities, hugePages, runIsTmpfs, clockSynchronised, tools, criu, init, places };
+  return {
+    root: machineHost.isRoot(),
+    kernel,
+    distribution,
+    capabilities,
+    hugePages,
+    runIsTmpfs,
+    clockSynchronised,
+    tools,
+    criu,
+    init,
+    places,
+  };
+}
+
+/** A disk that is not mounted looks like an empty vault: nothing may be marked lost, nor a new vault made in its place. */
+async function requireVault(vault: Vault, catalogue: Catalogue, settings: Settings): Promise<void> {
+  const count = (await catalogue.jobs()).length;
+  if (count === 0 || (await vault.jobNames()).length > 0) return;
+  await catalogue.close();
+  throw Fault.of("vault-not-there", { path: settings.vault.path, file: catalogueFile(settings), count });
 }
 
 async function allButCatalogue(settings: Settings, listeners: Listeners): Promise<Omit<Ports, "catalogue">> {

@@ -23,7 +23,9 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   const json = words.slice(0, words.indexOf("--") === -1 ? words.length : words.indexOf("--")).includes("--json");
   const session = new Session();
   process.once("SIGINT", () => {
-    process.stderr.write("\nholdfast: interrupted; every point listed is as good as before, what was begun is swept at the next call\n");
+    process.stderr.write(
+      "\nholdfast: interrupted; every point listed is as good as before, what was begun is swept at the next call\n",
+    );
     process.exit(130);
   });
   try {
@@ -44,13 +46,30 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
 
 function program(session: Session): Command {
   const root = new Command("holdfast")
-    .description("Guards long computations: periodic incremental dumps of a running job, and its way back, memory and files together.")
+    .description(
+      "Guards long computations: periodic incremental dumps of a running job, and its way back, memory and files together.",
+    )
     .version("0.1.0")
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
-    .addHelpText("after", "\nFirst steps:\n  holdfast doctor --fix\n  holdfast run --name lj --every 10m -- lmp -in in.lj\n  holdfast points lj");
-  for (const add of [addDoctor, addServe, addRun, addProtect, addCheck, addStatus, addPoints, addLogs, addTake, addRestore, addResume]) {
+    .addHelpText(
+      "after",
+      "\nFirst steps:\n  holdfast doctor --fix\n  holdfast run --name lj --every 10m -- lmp -in in.lj\n  holdfast points lj",
+    );
+  for (const add of [
+    addDoctor,
+    addServe,
+    addRun,
+    addProtect,
+    addCheck,
+    addStatus,
+    addPoints,
+    addLogs,
+    addTake,
+    addRestore,
+    addResume,
+  ]) {
     add(root, session);
   }
   for (const add of [addStop, addRetire, addExport, addCatalogue, addDemo]) add(root, session);
@@ -68,6 +87,9 @@ function endOfCommander(error: CommanderError, json: boolean): number {
 
 function printBug(error: unknown, json: boolean): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (json) process.stdout.write(`${JSON.stringify({ fault: { code: "bug", message: text.split("\n")[0], remedy: "please report it" } })}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ fault: { code: "bug", message: text.split("\n")[0], remedy: "please report it" } })}\n`,
+    );
   process.stderr.write(`holdfast: this is a bug in holdfast; every point listed is as good as before\n${text}\n`);
 }

@@ -9,7 +9,9 @@ export function print(json: boolean, document: unknown, text: string): void {
 export function printFault(fault: Fault, json: boolean): void {
   const { code, message, remedy, stillGood } = fault;
   if (json) {
-    process.stdout.write(`${JSON.stringify({ fault: { code, message, remedy, ...(stillGood === undefined ? {} : { stillGood }) } })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ fault: { code, message, remedy, ...(stillGood === undefined ? {} : { stillGood }) } })}\n`,
+    );
     return;
   }
   const red = styleText("red", `holdfast: ${message}`, { stream: process.stderr });

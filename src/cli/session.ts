@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import { compose, type Engine } from "../compose.ts";
 import type { EngineEvent } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
@@ -7,7 +7,13 @@ import { readSettings, type Settings } from "../settings/read.ts";
 import { Progress } from "./render/progress.ts";
 
 /** The options every command has. */
-export type Common = { readonly json?: true; readonly config?: string; readonly vault?: string; readonly catalogue?: string; readonly quiet?: true };
+export type Common = {
+  readonly json?: true;
+  readonly config?: string;
+  readonly vault?: string;
+  readonly catalogue?: string;
+  readonly quiet?: true;
+};
 
 const systemConfig = "/etc/holdfast/holdfast.toml";
 

@@ -1,4 +1,4 @@
-import type { DumpRequest } from "../engine/ports.ts";
+import type { DumpRequest, RestoreWordsRequest } from "../engine/ports.ts";
 
 /** Status of `flock` when another criu of this job holds the lock. */
 export const lockedStatus = 75;
@@ -27,6 +27,19 @@ export function dumpWords(request: DumpRequest, words: DumpWords): readonly stri
     ["--manage-cgroups=ignore", "--cpu-cap=ins,fpu"],
     request.track ? ["--track-mem"] : [],
     request.track?.parent ? ["--prev-images-dir", request.track.parent] : [],
+    request.options,
+  ].flat();
+}
+
+/**
+ * The words that bring a point back as a sibling of CRIU (ADR 2): the init that runs them becomes the job's parent. The same
+ * `--manage-cgroups` and `--cpu-cap` as at the dump: CRIU then refuses a processor that lacks what the job may be using.
+ */
+export function restoreWords(request: RestoreWordsRequest, criu: readonly string[], hook: string): readonly string[] {
+  return [
+    criu,
+    ["restore", "--no-default-config", "-d", "-S", "-D", request.images, "-W", request.runFolder, "-v4", "-o", request.log],
+    ["--pidfile", request.pidfile, "--action-script", hook, "--manage-cgroups=ignore", "--cpu-cap=ins,fpu"],
     request.options,
   ].flat();
 }

@@ -1,4 +1,5 @@
 import type { Criu } from "../engine/ports.ts";
+import { restoreWords } from "./arguments.ts";
 import { dump } from "./dump.ts";
 import { locateCriu, type LocateOptions } from "./locate.ts";
 import { isLocked, lockFile } from "./lock.ts";
@@ -38,6 +39,7 @@ export function openCriu(options: CriuOptions): Criu & { report(): Promise<CriuR
         whileFrozen,
       );
     },
+    restoreWords: async (request) => restoreWords(request, (await report()).command, await options.hook()),
     stillDumping: (job) => isLocked(lockFile(options.lockFolder, job)),
   };
 }

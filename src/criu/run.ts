@@ -26,8 +26,5 @@ export async function run(words: readonly string[], seconds = 30): Promise<Said>
     cwd: "/",
   });
   const missing = done.code === "ENOENT" || done.code === "EACCES";
-  // A program that could not be started has said nothing at all: not even an empty text.
-  const stdout: string | undefined = done.stdout;
-  const stderr: string | undefined = done.stderr;
-  return { exitCode: done.exitCode ?? null, stdout: stdout ?? "", stderr: stderr || (done.shortMessage ?? ""), missing };
+  return { exitCode: done.exitCode ?? null, stdout: done.stdout, stderr: done.stderr || (done.shortMessage ?? ""), missing };
 }

@@ -7,7 +7,12 @@ import type { JobName } from "../domain/job.ts";
 /** A file in `jobs/`. */
 type Task = "take" | "tend";
 
-type Data = { readonly task: Task; readonly job: JobName | null; readonly which: "all" | "ended"; readonly settings: Engine["settings"] };
+type Data = {
+  readonly task: Task;
+  readonly job: JobName | null;
+  readonly which: "all" | "ended";
+  readonly settings: Engine["settings"];
+};
 
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const jobsFolder = `${import.meta.dirname}/../../jobs`;
@@ -19,7 +24,10 @@ const jobsFolder = `${import.meta.dirname}/../../jobs`;
 class TaskBree extends Bree {
   override createWorker = (_file: string, options: Partial<WorkerOptions>): Worker => {
     const data = options.workerData as Data;
-    return new Worker(pathToFileURL(`${jobsFolder}/${data.task}.${extension}`), { workerData: data, name: `${data.task} ${data.job ?? ""}` });
+    return new Worker(pathToFileURL(`${jobsFolder}/${data.task}.${extension}`), {
+      workerData: data,
+      name: `${data.task} ${data.job ?? ""}`,
+    });
   };
 }
 
@@ -39,7 +47,8 @@ export class Workers {
       timeout: false,
       interval: 0,
       logger: false,
-      errorHandler: (error: unknown, { name }: { name: string }) => engine.log.error({ event: "task-failed", task: name, err: error }, "a task failed"),
+      errorHandler: (error: unknown, { name }: { name: string }) =>
+        engine.log.error({ event: "task-failed", task: name, err: error }, "a task failed"),
     });
     this.#bree.on("worker deleted", (name: string) => void this.#ended(name));
   }

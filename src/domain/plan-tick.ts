@@ -2,7 +2,12 @@ import type { JobName } from "./job.ts";
 import { missedSince, nextDue, type Schedule } from "./schedule.ts";
 
 /** One job as the scheduler sees it. `due` is `null` before it was ever scheduled. */
-export type Scheduled = { readonly job: JobName; readonly schedule: Schedule; readonly due: number | null; readonly underway: boolean };
+export type Scheduled = {
+  readonly job: JobName;
+  readonly schedule: Schedule;
+  readonly due: number | null;
+  readonly underway: boolean;
+};
 
 export type TickPlan = {
   /** Takes to start now, longest overdue first. */
@@ -19,7 +24,7 @@ export function planTick(scheduled: readonly Scheduled[], now: number, freePlace
   const start: JobName[] = [];
   const missed: TickPlan["missed"][number][] = [];
   const dues: TickPlan["dues"][number][] = [];
-  const byDue = [...scheduled].sort((a, b) => (a.due ?? now) - (b.due ?? now));
+  const byDue = scheduled.toSorted((a, b) => (a.due ?? now) - (b.due ?? now));
   for (const { job, schedule, due, underway } of byDue) {
     const next = () => dues.push({ job, due: nextDue(schedule, now, job) });
     if (due === null) next();

@@ -45,12 +45,19 @@ export function parsePolicy(text: string): Policy {
   const policy: Policy = {
     last: count("last"),
     within: within === undefined ? null : parseDuration(within),
-    calendar: { hourly: count("hourly"), daily: count("daily"), weekly: count("weekly"), monthly: count("monthly"), yearly: count("yearly") },
+    calendar: {
+      hourly: count("hourly"),
+      daily: count("daily"),
+      weekly: count("weekly"),
+      monthly: count("monthly"),
+      yearly: count("yearly"),
+    },
     maxBytes: maxBytes === undefined ? null : parseSize(maxBytes),
     maxPoints: count("max-points"),
   };
   const wanted = [policy.last, policy.within, ...Object.values(policy.calendar)].filter((value) => value !== null);
-  const keepsNothing = (wanted.length > 0 && wanted.every((value) => value === 0)) || policy.maxBytes === 0 || policy.maxPoints === 0;
+  const keepsNothing =
+    (wanted.length > 0 && wanted.every((value) => value === 0)) || policy.maxBytes === 0 || policy.maxPoints === 0;
   if (keepsNothing) throw invalid(text, "it would keep nothing");
   return policy;
 }

@@ -85,7 +85,13 @@ function placeIn(point: Generation, newestFirst: readonly Generation[], bucket: 
   return null;
 }
 
-const formats = { hourly: "yyyy-MM-dd HH ZZ", daily: "yyyy-MM-dd", weekly: "kkkk-'W'WW", monthly: "yyyy-MM", yearly: "yyyy" } as const;
+const formats = {
+  hourly: "yyyy-MM-dd HH ZZ",
+  daily: "yyyy-MM-dd",
+  weekly: "kkkk-'W'WW",
+  monthly: "yyyy-MM",
+  yearly: "yyyy",
+} as const;
 
 /** The offset belongs to the hour's name: the hour that a daylight-saving night has twice is two hours. */
 function bucketOf(takenAt: number, bucket: CalendarBucket, zone: string): string {
@@ -102,14 +108,19 @@ function giveUp(
   const givenUp = new Map<number, string>();
   const stays = points.filter((point) => (safe.get(point.number)?.length ?? 0) + (wanted.get(point.number)?.length ?? 0) > 0);
   const value = (point: Generation) => wanted.get(point.number)?.length ?? 0;
-  const candidates = stays.filter((point) => safe.get(point.number)?.length === 0).toSorted((a, b) => value(a) - value(b) || a.number - b.number);
+  const candidates = stays
+    .filter((point) => safe.get(point.number)?.length === 0)
+    .toSorted((a, b) => value(a) - value(b) || a.number - b.number);
   let count = stays.length;
   let bytes = stays.reduce((sum, point) => sum + point.bytes, 0);
   for (const point of candidates) {
     const tooMany = maxPoints !== null && count > maxPoints;
     const tooBig = maxBytes !== null && bytes > maxBytes;
     if (!tooMany && !tooBig) break;
-    givenUp.set(point.number, `${tooBig ? "max-bytes" : "max-points"}: the least valuable of those left (${value(point)} rule${value(point) === 1 ? "" : "s"} wanted it)`);
+    givenUp.set(
+      point.number,
+      `${tooBig ? "max-bytes" : "max-points"}: the least valuable of those left (${value(point)} rule${value(point) === 1 ? "" : "s"} wanted it)`,
+    );
     count -= 1;
     bytes -= point.bytes;
   }

@@ -219,6 +219,8 @@ export interface Criu {
    * Faults: `dump-failed`, `dump-timeout`, `dump-incomplete`. After any of them the dirty bits are unknown.
    */
   dump(request: DumpRequest, whileFrozen: () => Promise<void>): Promise<DumpStats>;
+  /** The command that brings images back, for the launcher to run under a new init. */
+  restoreWords(request: RestoreWordsRequest): Promise<readonly string[]>;
   /** True if a criu that an earlier process started is still at work for this job (its dump lock is held). */
   stillDumping(job: JobName): Promise<boolean>;
 }
@@ -242,6 +244,16 @@ export type DumpRequest = {
   /** `null`: no memory tracking. `parent`: path of the images to chain on, as the images folder sees it. */
   readonly track: { readonly parent: string | null } | null;
   readonly timeoutSeconds: number;
+};
+
+export type RestoreWordsRequest = {
+  readonly images: string;
+  readonly runFolder: string;
+  /** Where CRIU writes the root's pid, as the new namespace numbers it. */
+  readonly pidfile: string;
+  readonly log: string;
+  /** Those of the manifest: what was given at the dump must be given again. */
+  readonly options: readonly string[];
 };
 
 /** CRIU's stats-dump: times in microseconds, pages of 4 KiB, private and shared added up. */
@@ -288,9 +300,10 @@ export type BringBackRequest = {
   readonly job: JobName;
   readonly point: number;
   readonly runFolder: string;
-  readonly images: string;
-  readonly criu: CriuFacts;
-  readonly options: readonly string[];
+  /** The CRIU command, from {@link Criu.restoreWords}, and the file it writes the root's pid to. */
+  readonly words: readonly string[];
+  readonly pidfile: string;
+  /** The highest pid in the images: CRIU's own must keep clear of it, and the job's later ones begin above it. */
   readonly highestPid: number;
   /** Keep CRIU's log here; it stays when the run folder does not. */
   readonly log: string;

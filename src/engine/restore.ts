@@ -117,15 +117,17 @@ async function bringBack(ports: Ports, job: Job, point: Generation): Promise<Omi
 }
 
 async function startAgain(ports: Ports, job: Job, manifest: Manifest, runFolder: string, run: number): Promise<Launched> {
+  const pidfile = `${runFolder}/pidfile`;
+  const log = await ports.vault.logFile(job.name, `restore-${run}.log`);
+  const images = ports.vault.generationFolder(job.name, manifest.number);
   return ports.launcher.bringBack({
     job: job.name,
     point: manifest.number,
     runFolder,
-    images: ports.vault.generationFolder(job.name, manifest.number),
-    criu: await ports.criu.probe(),
-    options: manifest.restoreOptions,
+    words: await ports.criu.restoreWords({ images, runFolder, pidfile, log, options: manifest.restoreOptions }),
+    pidfile,
     highestPid: manifest.tree.highestPid,
-    log: await ports.vault.logFile(job.name, `restore-${run}.log`),
+    log,
     timeoutSeconds: ports.limits.restoreTimeoutSeconds,
   });
 }

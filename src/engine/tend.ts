@@ -10,7 +10,10 @@ import { reconcile } from "./reconcile.ts";
  * vault, as at the service's start; `ended`: only those whose run has ended. A job that another process acts on is left for the next
  * time. Gives the runs whose end was written down now.
  */
-export async function tend(ports: Ports, which: "all" | "ended"): Promise<readonly { readonly job: JobName; readonly state: JobState }[]> {
+export async function tend(
+  ports: Ports,
+  which: "all" | "ended",
+): Promise<readonly { readonly job: JobName; readonly state: JobState }[]> {
   const ended: { job: JobName; state: JobState }[] = [];
   for (const job of await ports.catalogue.jobs()) {
     const before = (await ports.catalogue.runs(job.name)).at(-1);

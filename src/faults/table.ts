@@ -60,7 +60,12 @@ export const table = {
     message: "{zone} is not a time zone",
     remedy: "use a name such as Europe/Berlin or UTC",
   },
-  "policy-invalid": { exit: 2, retry: "never", message: "{text} is not a retention policy: {why}", remedy: "write for example `last=6, within=2h, hourly=24, daily=7, weekly=4, max-bytes=200GiB`, or `all`" },
+  "policy-invalid": {
+    exit: 2,
+    retry: "never",
+    message: "{text} is not a retention policy: {why}",
+    remedy: "write for example `last=6, within=2h, hourly=24, daily=7, weekly=4, max-bytes=200GiB`, or `all`",
+  },
   "user-unknown": { exit: 2, retry: "changed", message: "there is no user {user} on this machine", remedy: "see `getent passwd`" },
   "command-missing": {
     exit: 2,
@@ -184,6 +189,12 @@ export const table = {
     retry: "changed",
     message: "{what} has format {found}; this Holdfast knows {known}",
     remedy: "use the newer Holdfast that wrote it",
+  },
+  "vault-not-there": {
+    exit: 12,
+    retry: "changed",
+    message: "the vault {path} is empty, and the catalogue {file} knows {count} jobs in it",
+    remedy: "mount the vault's disk, then try again; if the points are really gone, move that catalogue away",
   },
   "points-undecided": {
     exit: 12,

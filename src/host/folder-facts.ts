@@ -54,7 +54,11 @@ async function writesAndSyncs(file: string, folder: string): Promise<boolean> {
       await handle.close();
     }
     const directory = await open(folder, "r");
-    await directory.sync().finally(() => directory.close());
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
     return true;
   } catch {
     return false;

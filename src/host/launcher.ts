@@ -45,16 +45,13 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
   }
 
   async function bringBack(request: BringBackRequest): Promise<Launched> {
-    const { init, hook } = await program();
-    const pidfile = path.join(request.runFolder, "pidfile");
+    const { init } = await program();
     const said = path.join(request.runFolder, "criu.out");
-    const { log } = request;
+    const { log, pidfile } = request;
     const cursor = await freePids(request.highestPid);
     const words = [
       ...[init, "-r", request.runFolder, "-n", String(cursor), "-o", said, "-e", said, "-p", pidfile, "--"],
-      ...request.criu.command,
-      ...["restore", "--no-default-config", "-d", "-S", "-D", request.images, "-W", request.runFolder, "-v4", "-o", log],
-      ...["--pidfile", pidfile, "--action-script", hook, ...request.options],
+      ...request.words,
     ];
     const env = {
       PATH: "/usr/sbin:/usr/bin:/sbin:/bin",

@@ -7,7 +7,7 @@ export type Log = Pick<Logger, "info" | "warn" | "error" | "debug">;
  * Event names (`event`) are stable: `took`, `take-failed`, `missed`, `run-ended`, `service-started` ...
  */
 export function openLog(level: string, base: Readonly<Record<string, unknown>>): Log {
-  return pino({ level, base: { pid: process.pid, ...base }, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 1, sync: true }));
+  return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 1, sync: true }));
 }
 
 /** For the command line, which speaks for itself. */

@@ -75,9 +75,7 @@ async function clockSynchronised(): Promise<boolean | null> {
     timeout: 5000,
     env: { LC_ALL: "C" },
   });
-  // Nothing at all, not even an empty text, if there is no such program.
-  const text: string | undefined = done.stdout;
-  const said = text?.trim();
+  const said = done.stdout.trim();
   return said === "yes" ? true : said === "no" ? false : null;
 }
 

@@ -41,21 +41,27 @@ async function prepare(): Promise<Platform> {
   const missing = await installPackages();
   if (missing !== null) return { ready: false, why: missing };
   if (!existsSync(launcher)) return { ready: false, why: "there is no bin/holdfast" };
-  const criu = (await doctor([])) ?? (await doctor(["--fix"]));
-  if (criu === null) return { ready: false, why: "`holdfast doctor --fix` could not make a CRIU work here" };
-  return { ready: true, programs: await buildPrograms(), criu };
+  let found = await doctor([]);
+  if (typeof found === "string") found = await doctor(["--fix"]);
+  if (typeof found === "string") return { ready: false, why: `\`holdfast doctor --fix\` made no CRIU work here: ${found}` };
+  return { ready: true, programs: await buildPrograms(), criu: found };
 }
 
-/** The command of a CRIU that works here, as the doctor found it; the vault it looks at is a folder of its own. */
-async function doctor(words: readonly string[]): Promise<readonly string[] | null> {
+/** The command of a CRIU that works here, or why there is none. The vault the doctor looks at is a folder of its own. */
+async function doctor(words: readonly string[]): Promise<readonly string[] | string> {
   const vault = await mkdtemp("/var/tmp/holdfast-test-doctor-");
   try {
-    const { stdout } = await child([launcher, "doctor", ...words, "--json", "--quiet"], { env: { HOLDFAST_VAULT: vault }, seconds: 300 });
-    const said = JSON.parse(stdout) as { works?: boolean; criu?: { command?: readonly string[] } };
-    return said.works === true ? (said.criu?.command ?? null) : null;
-  } catch {
-    return null;
+    const { stdout, stderr } = await child([launcher, "doctor", ...words, "--json", "--quiet"], { env: { HOLDFAST_VAULT: vault }, seconds: 300 });
+    if (stdout === "") return stderr;
+    const said = JSON.parse(stdout) as DoctorDocument;
+    return said.works === true && said.criu?.command ? said.criu.command : (said.fault?.message ?? stdout);
   } finally {
     await rm(vault, { recursive: true, force: true });
   }
 }
+
+type DoctorDocument = {
+  readonly works?: boolean;
+  readonly criu?: { readonly command?: readonly string[] };
+  readonly fault?: { readonly message: string };
+};

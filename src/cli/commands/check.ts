@@ -16,7 +16,12 @@ import { processNumber } from "./protect.ts";
 type Options = Common & { seconds?: string; cwd?: string };
 
 export function addCheck(root: Command, session: Session): void {
-  subcommand(root, "check [words...]", "can this be protected? Give a PID, or a command after `--`", "holdfast check -- ./sim --n 4")
+  subcommand(
+    root,
+    "check [words...]",
+    "can this be protected? Give a PID, or a command after `--`",
+    "holdfast check -- ./sim --n 4",
+  )
     .option("--seconds <n>", "how long a command is watched", "3")
     .option("--cwd <dir>", "the command's working directory")
     .action(async (words: string[], options: Options) => {
@@ -53,7 +58,11 @@ async function watch(session: Session, options: Options, command: string[]): Pro
     try {
       await wait(Math.max(0.2, Number(options.seconds) || 3) * 1000);
       if (!ports.processes.isAlive(launched.root)) {
-        throw Fault.of("launch-failed", { job: "the command", why: "it ended before it could be looked at", advice: "give it more to do, or fewer --seconds" });
+        throw Fault.of("launch-failed", {
+          job: "the command",
+          why: "it ended before it could be looked at",
+          advice: "give it more to do, or fewer --seconds",
+        });
       }
       return findings(await ports.processes.inspect(launched.root, launched.init));
     } finally {
@@ -92,5 +101,10 @@ function checkText(found: readonly Finding[], refused: boolean): string {
     : found.some((one) => one.level === "caution")
       ? "it can be protected, but: see amber"
       : "it can be protected";
-  return [...found.map((one) => `${marks[one.level]} ${one.what} [${one.code}]${one.level === "handled" ? "" : `\n        ${one.remedy}`}`), verdict].join("\n");
+  return [
+    ...found.map(
+      (one) => `${marks[one.level]} ${one.what} [${one.code}]${one.level === "handled" ? "" : `\n        ${one.remedy}`}`,
+    ),
+    verdict,
+  ].join("\n");
 }

@@ -16,7 +16,11 @@ export function addDoctor(root: Command, session: Session): void {
       const facts = await examineMachine(settings);
       const conclusions = concludeDoctor(facts);
       const works = canTake(conclusions);
-      print(options.json === true, { works, criu: facts.criu, facts, conclusions }, doctorText(facts.kernel, facts.distribution, conclusions, works));
+      print(
+        options.json === true,
+        { works, criu: facts.criu, facts, conclusions },
+        doctorText(facts.kernel, facts.distribution, conclusions, works),
+      );
       if (!works) session.exitStatus = 14;
     });
 }
@@ -26,7 +30,8 @@ const marks = { good: "ok    ", limits: "less  ", stops: "stops " } as const;
 
 function doctorText(kernel: string, distribution: string | null, conclusions: readonly Conclusion[], works: boolean): string {
   const lines = conclusions.map(
-    ({ level, what, follows }) => `${styleText(colours[level], marks[level], { stream: process.stdout })} ${what}\n         ${follows}`,
+    ({ level, what, follows }) =>
+      `${styleText(colours[level], marks[level], { stream: process.stdout })} ${what}\n         ${follows}`,
   );
   const verdict = works ? "generations can be taken here" : "no generation can be taken here yet: see the lines marked `stops`";
   return [`kernel ${kernel}, ${distribution ?? "unknown distribution"}`, ...lines, verdict].join("\n");

@@ -10,12 +10,20 @@ import { wholeNumber } from "./restore.ts";
 type Options = Common & { point?: string };
 
 export function addExport(root: Command, session: Session): void {
-  subcommand(root, "export <name> <dir>", "write a point as a plain CRIU image directory that stands alone", "holdfast export lj --point 7 /scratch/lj7")
+  subcommand(
+    root,
+    "export <name> <dir>",
+    "write a point as a plain CRIU image directory that stands alone",
+    "holdfast export lj --point 7 /scratch/lj7",
+  )
     .option("--point <number>", "this point (default: the newest)")
     .action(async (word: string, dir: string, options: Options) => {
       const name = parseJobName(word);
       const engine = await session.engine(options, "export");
-      const target = options.point === undefined ? { type: "latest" as const } : { type: "point" as const, number: wholeNumber(options.point, "--point") };
+      const target =
+        options.point === undefined
+          ? { type: "latest" as const }
+          : { type: "point" as const, number: wholeNumber(options.point, "--point") };
       const { point, into, bytes, restoreOptions } = await exportPoint(engine.ports, name, target, path.resolve(dir));
       print(
         options.json === true,

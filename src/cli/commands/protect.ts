@@ -15,7 +15,12 @@ const cannotPromise = [
 ];
 
 export function addProtect(root: Command, session: Session): void {
-  const command = subcommand(root, "protect <pid>", "take on a process tree that already runs", "holdfast protect 4711 --name y --every 5m");
+  const command = subcommand(
+    root,
+    "protect <pid>",
+    "take on a process tree that already runs",
+    "holdfast protect 4711 --name y --every 5m",
+  );
   guardOptions(command).action(async (word: string, options: GuardOptions) => {
     const name = parseJobName(options.name);
     const pid = processNumber(word);
@@ -37,7 +42,10 @@ export function addProtect(root: Command, session: Session): void {
       error: null,
     };
     const run = await adopt(engine.ports, job, identity);
-    const cautions = [...cannotPromise, ...found.filter((one) => one.level === "caution").map((one) => `${one.what}; ${one.remedy}`)];
+    const cautions = [
+      ...cannotPromise,
+      ...found.filter((one) => one.level === "caution").map((one) => `${one.what}; ${one.remedy}`),
+    ];
     print(
       options.json === true,
       { job: name, run: run.number, timeline: run.timeline, pid, cautions },
@@ -47,7 +55,7 @@ export function addProtect(root: Command, session: Session): void {
 }
 
 export function processNumber(word: string): number {
-  if (!/^\d{1,8}$/.test(word) || Number(word) === 0) throw Fault.of("usage", { what: `${word} is not a process number`, command: "protect" });
+  if (!/^\d{1,8}$/.test(word) || Number(word) === 0)
+    throw Fault.of("usage", { what: `${word} is not a process number`, command: "protect" });
   return Number(word);
 }
-

@@ -26,7 +26,9 @@ export type GuardOptions = Common & {
 type Options = GuardOptions & { cwd?: string; env?: string[]; user?: string; output?: string; error?: string; limit?: string[] };
 
 export function addRun(root: Command, session: Session): void {
-  guardOptions(subcommand(root, "run <command...>", "start a job under guard", "holdfast run --name lj --every 10m -- lmp -in in.lj"))
+  guardOptions(
+    subcommand(root, "run <command...>", "start a job under guard", "holdfast run --name lj --every 10m -- lmp -in in.lj"),
+  )
     .option("--cwd <dir>", "its working directory (default: this one)")
     .option("--env <K=V>", "set a variable in its environment (repeatable)", collect, [])
     .option("--user <name>", "run as this user")
@@ -38,7 +40,10 @@ export function addRun(root: Command, session: Session): void {
       const name = parseJobName(options.name);
       const engine = await session.engine(options, "run");
       const cwd = path.resolve(options.cwd ?? process.cwd());
-      const output = options.output === undefined ? path.join(await engine.ports.vault.outputFolder(name), "out") : path.resolve(cwd, options.output);
+      const output =
+        options.output === undefined
+          ? path.join(await engine.ports.vault.outputFolder(name), "out")
+          : path.resolve(cwd, options.output);
       const job = {
         ...guarded(options, engine.settings, engine.ports.clock.now()),
         name,
@@ -52,8 +57,19 @@ export function addRun(root: Command, session: Session): void {
         error: options.error === undefined ? output : path.resolve(cwd, options.error),
       };
       const run = await start(engine.ports, job);
-      const document = { job: name, run: run.number, timeline: run.timeline, pid: run.root.pid, initPid: run.init?.pid ?? null, output };
-      print(options.json === true, document, `${name}: runs, pid ${run.root.pid}, ${scheduleText(job.schedule)}\n  output: ${output}`);
+      const document = {
+        job: name,
+        run: run.number,
+        timeline: run.timeline,
+        pid: run.root.pid,
+        initPid: run.init?.pid ?? null,
+        output,
+      };
+      print(
+        options.json === true,
+        document,
+        `${name}: runs, pid ${run.root.pid}, ${scheduleText(job.schedule)}\n  output: ${output}`,
+      );
     });
 }
 

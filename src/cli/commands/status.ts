@@ -72,7 +72,9 @@ function statusText(rows: readonly JobStatus[], zone: string): string {
   ]);
   const notes = rows.flatMap((one) => [
     ...(one.lastFault ? [`${one.job.name}: the last take failed: ${one.lastFault.message} [${one.lastFault.code ?? ""}]`] : []),
-    ...(one.state === "crashed" ? [`${one.job.name}: vanished without an exit status; bring it back with \`holdfast restore ${one.job.name}\``] : []),
+    ...(one.state === "crashed"
+      ? [`${one.job.name}: vanished without an exit status; bring it back with \`holdfast restore ${one.job.name}\``]
+      : []),
   ]);
   return [table(head, lines), ...notes].join("\n");
 }

@@ -14,11 +14,21 @@ export function addStop(root: Command, session: Session): void {
     .action(async (word: string, options: Options) => {
       const name = parseJobName(word);
       const engine = await session.engine(options, "stop");
-      const report = await stop(engine.ports, name, { last: options.take ? "take" : "no-take", how: options.kill ? "kill" : "ask" });
+      const report = await stop(engine.ports, name, {
+        last: options.take ? "take" : "no-take",
+        how: options.kill ? "kill" : "ask",
+      });
       const { run, take } = report;
       print(
         options.json === true,
-        { job: name, run: run.number, timeline: run.timeline, point: take?.generation.number ?? null, ending: run.ending, take: take && takeJson(take) },
+        {
+          job: name,
+          run: run.number,
+          timeline: run.timeline,
+          point: take?.generation.number ?? null,
+          ending: run.ending,
+          take: take && takeJson(take),
+        },
         [...(take ? [takeText(take)] : []), `${name}: stopped; \`holdfast resume ${name}\` brings it back`].join("\n"),
       );
     });

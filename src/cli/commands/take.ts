@@ -8,12 +8,14 @@ import { formatMicros } from "../render/generation.ts";
 import { type Common, type Session, subcommand } from "../session.ts";
 
 export function addTake(root: Command, session: Session): void {
-  subcommand(root, "take <name>", "take a generation of a running job now", "holdfast take lj").action(async (word: string, options: Common) => {
-    const name = parseJobName(word);
-    const engine = await session.engine(options, "take");
-    const report = await take(engine.ports, name);
-    print(options.json === true, takeJson(report), takeText(report));
-  });
+  subcommand(root, "take <name>", "take a generation of a running job now", "holdfast take lj").action(
+    async (word: string, options: Common) => {
+      const name = parseJobName(word);
+      const engine = await session.engine(options, "take");
+      const report = await take(engine.ports, name);
+      print(options.json === true, takeJson(report), takeText(report));
+    },
+  );
 }
 
 export function takeJson(report: TakeReport): Record<string, unknown> {

@@ -20,7 +20,6 @@ import { formatMicros, generationHead, generationRow } from "../render/generatio
 import { table } from "../render/table.ts";
 import type { Common, Session } from "../session.ts";
 
-
 const outputs = ["trajectory.txt", "state.bin", "out"] as const;
 const program = path.join(import.meta.dirname, "heat.pl");
 const generations = 4;
@@ -29,7 +28,12 @@ export type DemoReport = {
   readonly identical: boolean;
   readonly restoredPoint: number;
   readonly endings: { readonly undisturbed: number; readonly restored: number | null };
-  readonly points: readonly { readonly number: number; readonly kind: string; readonly bytes: number; readonly freezeMicros: number }[];
+  readonly points: readonly {
+    readonly number: number;
+    readonly kind: string;
+    readonly bytes: number;
+    readonly freezeMicros: number;
+  }[];
 };
 
 /**
@@ -40,7 +44,12 @@ export async function runDemo(session: Session, common: Common, say: (text: stri
   if (process.geteuid?.() !== 0) throw Fault.of("not-root", { verb: "demo" });
   const folder = await mkdtemp(path.join(await roomyFolder(), "holdfast-demo-"));
   const settings = { ...session.settings(common) };
-  const own = { ...settings, vault: { ...settings.vault, path: path.join(folder, "vault") }, catalogue: path.join(folder, "catalogue.sqlite"), staging: "" };
+  const own = {
+    ...settings,
+    vault: { ...settings.vault, path: path.join(folder, "vault") },
+    catalogue: path.join(folder, "catalogue.sqlite"),
+    staging: "",
+  };
   try {
     await makeReady(own, say);
     const engine = await compose(own, { events: { emit: () => undefined } });
@@ -65,25 +74,42 @@ async function play(ports: Ports, folder: string, say: (text: string) => void, z
     await wait(2000);
     const { generation } = await take(ports, name);
     const { kind, bytes, freezeMicros } = generation;
-    say(`2  point ${number}: ${kind}, ${formatSize(bytes)}; it stood still for ${formatMicros(freezeMicros)}, at: ${await lastLine(guarded)}`);
+    say(
+      `2  point ${number}: ${kind}, ${formatSize(bytes)}; it stood still for ${formatMicros(freezeMicros)}, at: ${await lastLine(guarded)}`,
+    );
   }
   const offered = await points(ports, name);
-  say(`\n${table(generationHead, offered.map((one) => generationRow(one, zone)))}\n`);
+  say(
+    `\n${table(
+      generationHead,
+      offered.map((one) => generationRow(one, zone)),
+    )}\n`,
+  );
   await wait(1500);
   const atKill = await lastLine(guarded);
   await killRun(ports, name);
   say(`3  SIGKILL, at: ${atKill}`);
   const wanted = offered[1]?.number ?? 1;
-  const { run, milliseconds } = await restore(ports, name, { target: { type: "point", number: wanted }, running: "refuse", onFailure: "stop" });
-  say(`4  brought back to point ${wanted}, memory and files, in ${(milliseconds / 1000).toFixed(1)} s; its log now ends with: ${await lastLine(guarded)}`);
+  const { run, milliseconds } = await restore(ports, name, {
+    target: { type: "point", number: wanted },
+    running: "refuse",
+    onFailure: "stop",
+  });
+  say(
+    `4  brought back to point ${wanted}, memory and files, in ${(milliseconds / 1000).toFixed(1)} s; its log now ends with: ${await lastLine(guarded)}`,
+  );
   const status = await endOf(ports, name, run);
   const alone = await undisturbed;
   say(`5  it ran to its end: exit status ${status}, the undisturbed one's was ${alone}`);
   const differing = [];
-  for (const file of outputs) if ((await digest(path.join(plain, file))) !== (await digest(path.join(guarded, file)))) differing.push(file);
+  for (const file of outputs)
+    if ((await digest(path.join(plain, file))) !== (await digest(path.join(guarded, file)))) differing.push(file);
   const identical = differing.length === 0 && status === alone;
   for (const file of outputs) say(`   ${file.padEnd(15)} ${differing.includes(file) ? "DIFFERS" : "identical, bit by bit"}`);
-  if (identical) say("\nA killed computation went on from an older point as if nothing had happened.\nNow yours: holdfast run --name NAME --every 10m -- COMMAND");
+  if (identical)
+    say(
+      "\nA killed computation went on from an older point as if nothing had happened.\nNow yours: holdfast run --name NAME --every 10m -- COMMAND",
+    );
   return {
     identical,
     restoredPoint: wanted,
@@ -115,7 +141,11 @@ function demoJob(createdAt: number, name: Parameters<typeof take>[1], cwd: strin
 
 function runAlone(cwd: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn("/bin/sh", ["-c", `exec /usr/bin/perl "$0" >> out 2>&1 < /dev/null`, program], { cwd, env: { PATH: "/usr/bin:/bin", LC_ALL: "C" }, stdio: "ignore" });
+    const child = spawn("/bin/sh", ["-c", `exec /usr/bin/perl "$0" >> out 2>&1 < /dev/null`, program], {
+      cwd,
+      env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+      stdio: "ignore",
+    });
     child.on("error", reject);
     child.on("exit", (status) => resolve(status ?? 1));
   });

@@ -4,7 +4,8 @@ import { formatTime, isoTime } from "../../domain/time.ts";
 
 /** The keys of a point in JSON; a promise (`docs/reference/json.md`). */
 export function generationJson(generation: Generation, directory: string): Record<string, unknown> {
-  const { number, timeline, run, kind, parent, takenAt, state, bytes, freezeMicros, reason, tracking, pages, provenAt, held, id } = generation;
+  const { number, timeline, run, kind, parent, takenAt, state, bytes, freezeMicros, reason, tracking, pages, provenAt, held, id } =
+    generation;
   return {
     number,
     timeline,

@@ -21,5 +21,5 @@ function pad(cell: string, to: number, right: boolean): string {
 }
 
 function width(cell: string): number {
-  return [...stripVTControlCharacters(cell)].length;
+  return Array.from(stripVTControlCharacters(cell)).length;
 }

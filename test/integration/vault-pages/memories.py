@@ -1,8 +1,8 @@
-"""Two processes with private and shared memory that change step by step, the same way in every run.
+"""Two processes with private and shared memory that change step by step, the same way in every run, and one that stands still.
 
 Prints a line per step: its number and a digest of all memory as it then is. Ends with status 7 after the given number of steps.
 """
-import hashlib, mmap, os, random, sys, time
+import hashlib, mmap, os, random, signal, sys, time
 
 STEPS, PAUSE = int(sys.argv[1]), float(sys.argv[2])
 PAGE = 4096
@@ -31,6 +31,11 @@ if os.fork() == 0:
         if os.getppid() == 1:
             os._exit(0)
 
+idle = os.fork()
+if idle == 0:
+    while True:
+        signal.pause()
+
 for step in range(1, STEPS + 1):
     flags[0] = step % 256
     change(own, 0, len(own), step, 20)
@@ -39,4 +44,6 @@ for step in range(1, STEPS + 1):
         time.sleep(PAUSE / 20)
     print(step, hashlib.sha256(own).hexdigest()[:16], hashlib.sha256(shared).hexdigest()[:16], flush=True)
     time.sleep(PAUSE)
+os.kill(idle, signal.SIGKILL)
+os.waitpid(idle, 0)
 os._exit(7)

@@ -6,7 +6,12 @@ import { planTick, type Scheduled } from "../../../src/domain/plan-tick.ts";
 const minute = 60_000;
 const every = { type: "every", milliseconds: 10 * minute } as const;
 const now = Date.UTC(2026, 10, 21, 12);
-const job = (name: string, due: number | null, underway = false): Scheduled => ({ job: name as JobName, schedule: every, due, underway });
+const job = (name: string, due: number | null, underway = false): Scheduled => ({
+  job: name as JobName,
+  schedule: every,
+  due,
+  underway,
+});
 
 describe("a tick", () => {
   test("starts a generation that is due, and gives the next due time", () => {

@@ -33,7 +33,8 @@ function point(number: number, takenAt: number, more: Partial<Generation> = {}):
 
 const plan = (points: readonly Generation[], policy: string, zone = "UTC", restoredFrom: readonly number[] = []) =>
   planRetention({ points, policy: parsePolicy(policy), zone, restoredFrom: new Set(restoredFrom) });
-const keptNumbers = (points: readonly Generation[], policy: string, zone?: string) => plan(points, policy, zone).kept.map((one) => one.number);
+const keptNumbers = (points: readonly Generation[], policy: string, zone?: string) =>
+  plan(points, policy, zone).kept.map((one) => one.number);
 
 describe("a policy", () => {
   test("keeps the newest so many", () => {
@@ -104,10 +105,18 @@ describe("a policy", () => {
     .filter((rules) => !rules.some((rule) => rule.endsWith("=0")))
     .map((rules) => rules.join(", "));
   const anyPoints = fc
-    .array(fc.record({ gap: fc.integer({ min: 1, max: 40 * hour }), held: fc.boolean(), proven: fc.boolean(), timeline: fc.integer({ min: 1, max: 2 }) }), {
-      minLength: 1,
-      maxLength: 30,
-    })
+    .array(
+      fc.record({
+        gap: fc.integer({ min: 1, max: 40 * hour }),
+        held: fc.boolean(),
+        proven: fc.boolean(),
+        timeline: fc.integer({ min: 1, max: 2 }),
+      }),
+      {
+        minLength: 1,
+        maxLength: 30,
+      },
+    )
     .map((list) => {
       let at = noon;
       return list.map(({ gap, held, proven, timeline }, index) => {
@@ -132,17 +141,27 @@ describe("a policy", () => {
     fc.assert(
       fc.property(anyPoints, anyPolicy, (points, policy) => {
         const first = plan(points, policy);
-        expect([...first.kept, ...first.expired].map((one) => one.number).toSorted((a, b) => a - b)).toEqual(points.map((one) => one.number));
+        expect([...first.kept, ...first.expired].map((one) => one.number).toSorted((a, b) => a - b)).toEqual(
+          points.map((one) => one.number),
+        );
         for (const one of first.kept) expect(one.reasons.length).toBeGreaterThan(0);
         const kept = new Set(first.kept.map((one) => one.number));
-        const again = plan(points.filter((one) => kept.has(one.number)), policy);
+        const again = plan(
+          points.filter((one) => kept.has(one.number)),
+          policy,
+        );
         expect(again.expired).toEqual([]);
       }),
     );
   });
 
   test("reads back as it is written", () => {
-    fc.assert(fc.property(anyPolicy, (text) => void expect(formatPolicy(parsePolicy(formatPolicy(parsePolicy(text))))).toBe(formatPolicy(parsePolicy(text)))));
+    fc.assert(
+      fc.property(
+        anyPolicy,
+        (text) => void expect(formatPolicy(parsePolicy(formatPolicy(parsePolicy(text))))).toBe(formatPolicy(parsePolicy(text))),
+      ),
+    );
   });
 
   test.each(["lats=3", "last=-1", "last", "last=1,last=2", "last=0", "max-bytes=0", "daily=1.5", "=3"])("%s is refused", (text) => {

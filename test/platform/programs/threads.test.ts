@@ -1,0 +1,4 @@
+import { proofs } from "../proof-programs.ts";
+import { prove } from "../prove.ts";
+
+prove(proofs.threads);
