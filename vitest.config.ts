@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 // Below this better-sqlite3 ends the process without a word (exit status 139).
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 12)) {
-  console.error(
-    `The tests need Node 24.12 or newer, this is ${process.version}. Run them with \`npm test\`, after an \`npm ci\` without --omit=optional.`,
+  process.stderr.write(
+    `The tests need Node 24.12 or newer, this is ${process.version}. Run them with \`npm test\`, after an \`npm ci\` without --omit=optional.\n`,
   );
   process.exit(1);
 }

@@ -19,7 +19,7 @@ import { openLauncher } from "./host/launcher.ts";
 import { type Log, openLog, silentLog } from "./host/log.ts";
 import { inspectMachine } from "./host/machine.ts";
 import { openProcesses } from "./host/processes.ts";
-import { findUser } from "./host/user.ts";
+import { searchPath, userEnvironment } from "./host/environment.ts";
 import type { Settings } from "./settings/read.ts";
 import { openVault } from "./vault/vault.ts";
 
@@ -131,6 +131,7 @@ async function allButCatalogue(settings: Settings, listeners: Listeners): Promis
       dumpTimeoutSeconds: limits.dumpTimeout / 1000,
       restoreTimeoutSeconds: limits.restoreTimeout / 1000,
       stopSeconds: limits.stopTimeout / 1000,
+      minFreeBytes: settings.vault.minFree,
     },
   };
 }
@@ -143,15 +144,6 @@ async function openOrSetAside(file: string) {
     const setAside = await setCatalogueAside(file, String(machineClock.now()));
     return { ...(await openCatalogue({ file })), setAside };
   }
-}
-
-async function userEnvironment(user: string | null): Promise<Record<string, string>> {
-  // What steers Holdfast itself is not the job's business, and would be frozen into its memory.
-  const own = Object.entries(process.env).filter(([name, value]) => value !== undefined && !name.startsWith("HOLDFAST_"));
-  const env = Object.fromEntries(own) as Record<string, string>;
-  if (user === null) return env;
-  const { name, home, shell } = await findUser(user);
-  return { ...env, HOME: home, USER: name, LOGNAME: name, SHELL: shell };
 }
 
 async function reportCriu(settings: Settings): Promise<DoctorFacts["criu"]> {
@@ -187,6 +179,5 @@ function cacheRoot(settings: Settings): string {
 }
 
 function criuPlaces(settings: Settings) {
-  const searchPath = process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
-  return { setting: settings.criu.path, cacheRoot: cacheRoot(settings), searchPath };
+  return { setting: settings.criu.path, cacheRoot: cacheRoot(settings), searchPath: searchPath() };
 }

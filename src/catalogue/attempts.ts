@@ -12,7 +12,7 @@ export function attemptsIn(db: Kysely<DB>): Pick<Catalogue, "attempts" | "putAtt
     async attempts(name, limit) {
       return db
         .selectFrom("attempts")
-        .select(["job", "at", "outcome", "point", "code", "message"])
+        .select(["job", "at", "outcome", "point", "code", "message", "count"])
         .where("job", "=", name)
         .orderBy("at", "desc")
         .orderBy("id", "desc")
@@ -21,10 +21,10 @@ export function attemptsIn(db: Kysely<DB>): Pick<Catalogue, "attempts" | "putAtt
     },
 
     async putAttempt(attempt) {
-      const { job, at, outcome, point, code, message } = attempt;
+      const { job, at, outcome, point, code, message, count } = attempt;
       await aboutJob(job, () =>
         db.transaction().execute(async (transaction) => {
-          await transaction.insertInto("attempts").values({ job, at, outcome, point, code, message }).execute();
+          await transaction.insertInto("attempts").values({ job, at, outcome, point, code, message, count }).execute();
           const surplus = transaction
             .selectFrom("attempts")
             .select("id")

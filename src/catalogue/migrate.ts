@@ -7,6 +7,7 @@ import { Fault } from "../faults/fault.ts";
 import { keepCopy } from "./keep-copy.ts";
 import { isUnfilled } from "./replace.ts";
 import type { DB } from "./schema.ts";
+import { damaged } from "./translate.ts";
 
 /**
  * Brings the file to this program's newest migration, each in an immediate transaction of its own: of two processes one
@@ -15,7 +16,7 @@ import type { DB } from "./schema.ts";
  * A file with anything in it is copied first, to `FILE.before-MIGRATION`, with the write lock held, so that
  * nothing can be written between the copy and the migration.
  *
- * Fault: `vault-newer`, if the file has migrations this program does not know.
+ * Faults: `vault-newer`, if the file has migrations this program does not know; `catalogue-damaged`.
  */
 export async function migrate(db: Kysely<DB>, file: string, folder: string): Promise<void> {
   const migrations = await readMigrations(folder);
@@ -30,8 +31,10 @@ export async function migrate(db: Kysely<DB>, file: string, folder: string): Pro
         isCopied = true;
       }
       const migrator = new Migrator({ db: transaction, provider: { getMigrations: async () => migrations } });
-      const { error } = await migrator.migrateUp();
+      const { error, results } = await migrator.migrateUp();
       if (error !== undefined) throw error;
+      // Kysely reads the table, the list above comes from its index: if one is scribbled, this would go on for ever.
+      if (results?.[0]?.migrationName !== next) throw damaged(file, `it does not tell whether ${next} was done`);
     });
   }
 }

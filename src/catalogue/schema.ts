@@ -76,6 +76,7 @@ export interface AttemptsTable {
   point: number | null;
   code: string | null;
   message: string;
+  count: number;
 }
 
 export interface DuesTable {
@@ -135,7 +136,7 @@ export const columns: { readonly [T in keyof DB]: Readonly<Record<keyof DB[T], t
     proven_at: true,
     held: true,
   },
-  attempts: { id: true, job: true, at: true, outcome: true, point: true, code: true, message: true },
+  attempts: { id: true, job: true, at: true, outcome: true, point: true, code: true, message: true, count: true },
   dues: { job: true, due: true, last_attempt_at: true },
   leases: {
     name: true,

@@ -15,7 +15,12 @@ const checkedBytes = 2 ** 20;
 export function verifyIdentity(database: Database, file: string): void {
   const id = database.pragma("application_id", { simple: true });
   const isEmpty = database.prepare("select count(*) from sqlite_schema").pluck().get() === 0;
-  if (id !== applicationId && !isEmpty) throw damaged(file, "it is the database of another program");
+  if (isEmpty) return;
+  if (id !== applicationId) throw damaged(file, "it is the database of another program");
+  // The first migration makes the tables and is noted down in one transaction, so one without the other was never written by us.
+  verifyTable(database, file, "kysely_migration", ["name", "timestamp"]);
+  if (database.prepare("select count(*) from kysely_migration").pluck().get() === 0)
+    throw damaged(file, "its list of migrations is empty");
 }
 
 /** Refuses a file whose tables are not what its migrations say, or, when small, whose pages are. Fault: `catalogue-damaged`. */

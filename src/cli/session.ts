@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { type Command, Option } from "commander";
 import { compose, type Engine } from "../compose.ts";
 import type { EngineEvent } from "../engine/ports.ts";
@@ -29,8 +30,8 @@ export class Session {
       file: file === null ? null : { name: file, text: read(file) },
       env: process.env,
       flags: {
-        ...(common.vault === undefined ? {} : { "vault.path": common.vault }),
-        ...(common.catalogue === undefined ? {} : { catalogue: common.catalogue }),
+        ...(common.vault === undefined ? {} : { "vault.path": path.resolve(common.vault) }),
+        ...(common.catalogue === undefined ? {} : { catalogue: path.resolve(common.catalogue) }),
       },
     });
   }
@@ -65,7 +66,7 @@ export function subcommand(parent: Command, nameAndArguments: string, descriptio
     .addOption(new Option("--catalogue <file>", "the catalogue (HOLDFAST_CATALOGUE)"))
     .addHelpText("after", `\nExample:\n  ${example}`)
     .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
+    .configureOutput({ outputError: () => undefined });
 }
 
 function read(file: string): string {

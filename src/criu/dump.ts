@@ -27,7 +27,8 @@ export type DumpSetting = {
  * finds there. Whatever goes wrong, CRIU has ended and no process of the job stands still when this rejects, and the
  * log is at `request.log`. `whileFrozen` is not waited for if the time is up while it runs.
  *
- * Faults: `busy` (another criu holds this job's lock), `io-failed` (before CRIU began), `dump-failed`, `dump-timeout`, `dump-incomplete`, `tool-missing`.
+ * Faults: `busy` (another criu holds this job's lock), `io-failed` (before CRIU began), `dump-failed`, `dump-timeout`,
+ * `dump-incomplete`, `tool-missing`.
  */
 export async function dump(setting: DumpSetting, request: DumpRequest, whileFrozen: () => Promise<void>): Promise<DumpStats> {
   await requireEmpty(request.images);

@@ -18,6 +18,7 @@ export type LogRow = {
 export const harmless: readonly RegExp[] = [/rlimit: Can't setup RLIMIT_NOFILE/, /tun: Unable to create tun/];
 
 /**
+ * Longer than 250 lines because it is one table, a row for each thing CRIU says.
  * CRIU's log lines, versions 3.17 to 4.2.1, from criu-facts section 13: each seen in an experiment or read in CRIU's source.
  * The first row that fits a line is taken. `docs/reference/criu-log.md` is this table, held by a test.
  */

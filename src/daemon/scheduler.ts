@@ -59,7 +59,7 @@ export class Scheduler {
     for (const { job, due } of plan.dues) await ports.catalogue.putDue({ job, due, lastAttemptAt: now });
     for (const { job, count, why } of plan.missed) {
       const message = `${count} generation${count === 1 ? "" : "s"} missed: ${why}`;
-      await ports.catalogue.putAttempt({ job, at: now, outcome: "missed", point: null, code: null, message });
+      await ports.catalogue.putAttempt({ job, at: now, outcome: "missed", point: null, code: null, message, count });
       log.warn({ event: "missed", job, count }, message);
     }
     for (const job of plan.start) this.#workers.start("take", job);

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { parseArgs } from "node:util";
 import { compose, type Engine } from "../compose.ts";
 import { withLease } from "../engine/lease.ts";
@@ -75,8 +76,8 @@ function settingsOf(values: { config?: string | undefined; vault?: string | unde
     file: file === null ? null : { name: file, text: readText(file) },
     env: process.env,
     flags: {
-      ...(values.vault === undefined ? {} : { "vault.path": values.vault }),
-      ...(values.catalogue === undefined ? {} : { catalogue: values.catalogue }),
+      ...(values.vault === undefined ? {} : { "vault.path": path.resolve(values.vault) }),
+      ...(values.catalogue === undefined ? {} : { catalogue: path.resolve(values.catalogue) }),
     },
   });
 }

@@ -27,13 +27,14 @@ export function planTick(scheduled: readonly Scheduled[], now: number, freePlace
   const byDue = scheduled.toSorted((a, b) => (a.due ?? now) - (b.due ?? now));
   for (const { job, schedule, due, underway } of byDue) {
     const next = () => dues.push({ job, due: nextDue(schedule, now, job) });
-    if (due === null) next();
+    // A clock that was set back leaves a due time far ahead: the schedule decides, not the row.
+    if (due === null || due > nextDue(schedule, now, job)) next();
     else if (due <= now && underway) {
       missed.push({ job, count: 1, why: "the one before was still being taken" });
       next();
     } else if (due <= now && start.length < freePlaces) {
       start.push(job);
-      const late = missedSince(schedule, due, now);
+      const late = missedSince(schedule, due, now, job);
       if (late > 0) missed.push({ job, count: late, why: "the service was not there, or had no place free" });
       next();
     }

@@ -1,11 +1,11 @@
 import type { Generation } from "../domain/generation.ts";
 import type { JobName } from "../domain/job.ts";
-import { chooseTarget, type Target } from "../domain/target.ts";
+import type { Target } from "../domain/target.ts";
+import { choosePoint } from "./choose-point.ts";
 import { findJob } from "./find-job.ts";
 import { withJobLease } from "./lease.ts";
 import { preflightChain } from "./preflight.ts";
 import type { Ports } from "./ports.ts";
-import { points } from "./queries.ts";
 
 export type ExportReport = {
   readonly point: Generation;
@@ -21,7 +21,7 @@ export type ExportReport = {
 export async function exportPoint(ports: Ports, name: JobName, target: Target, into: string): Promise<ExportReport> {
   const job = await findJob(ports, name);
   return withJobLease(ports, name, "export", async () => {
-    const point = chooseTarget(await points(ports, name), target);
+    const point = await choosePoint(ports, name, target);
     const manifest = await preflightChain(ports, job, point);
     const { bytes } = await ports.vault.flatten(name, point.number, into);
     return { point, into, bytes, restoreOptions: manifest.restoreOptions };

@@ -10,6 +10,7 @@ export type { Head };
 
 /**
  * What the engine needs of the world. Adapters implement these; tests run one contract suite per port.
+ * Longer than 250 lines because it is one contract, most of it comments, and read as a whole by whoever writes an adapter.
  * Every method may reject with a `Fault`; anything else that is thrown is a bug.
  */
 
@@ -82,6 +83,8 @@ export type GenerationMark = {
   readonly reason?: string;
   readonly provenAt?: number;
   readonly held?: boolean;
+  /** Why it is held, in the user's words. */
+  readonly note?: string;
 };
 
 /** `due`, `lastAttemptAt`: milliseconds since the epoch. */
@@ -97,6 +100,8 @@ export type Attempt = {
   /** A fault's code and message for `failed`, the cause for `missed`. */
   readonly code: string | null;
   readonly message: string;
+  /** How many generations were missed at once; 1 for the others. */
+  readonly count: number;
 };
 
 export type Lease = {
@@ -181,6 +186,17 @@ export interface Vault {
    * Gives the damage found, oldest generation first; empty means whole.
    */
   verifyChain(name: JobName, number: number, onProgress: (bytes: number, total: number) => void): Promise<readonly Damage[]>;
+  /**
+   * Rewrites a sealed generation so that it stands on `parent`, one of its ancestors, or on nothing (`null`: it becomes a base): pages that
+   * it read from generations in between become its own. Every page keeps its bytes. Built aside, checked, synced, and switched in one step;
+   * a crash leaves the old one or the new one. Its number and id stay. Faults: `chain-broken`, `point-damaged`, `vault-full`.
+   */
+  fold(
+    name: JobName,
+    number: number,
+    parent: number | null,
+    onProgress: (bytes: number, total: number) => void,
+  ): Promise<{ readonly bytesMoved: number }>;
   /** Writes a standalone copy (no `parent`) into the empty folder `into`. */
   flatten(name: JobName, number: number, into: string): Promise<{ readonly bytes: number }>;
   /** Room left for the vault and for staging, in bytes. */
@@ -287,6 +303,8 @@ export interface Launcher {
   bringBack(request: BringBackRequest): Promise<Launched>;
   /** The live run whose init writes to this folder; `null` if there is none. For a launch that was never written down. */
   find(runFolder: string): Promise<Launched | null>;
+  /** Ends whatever a launch or a restore with this folder has made, begun or running, and waits until it is gone. Harmless twice. */
+  abandon(runFolder: string): Promise<void>;
   /** What the init wrote at the end; `null` if it wrote nothing. */
   ending(runFolder: string): Promise<Ending | null>;
 }
@@ -365,5 +383,10 @@ export type Ports = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly events: Events;
-  readonly limits: { readonly dumpTimeoutSeconds: number; readonly restoreTimeoutSeconds: number; readonly stopSeconds: number };
+  readonly limits: {
+    readonly dumpTimeoutSeconds: number;
+    readonly restoreTimeoutSeconds: number;
+    readonly stopSeconds: number;
+    readonly minFreeBytes: number;
+  };
 };

@@ -17,7 +17,9 @@ export type JobStatus = {
   readonly points: number;
   readonly bytes: number;
   readonly nextDue: number | null;
+  /** Why the newest take failed; `null` if it did not. */
   readonly lastFault: Attempt | null;
+  /** Generations that fell due and were not taken, within the last thousand attempts. */
   readonly missed: number;
 };
 
@@ -32,9 +34,9 @@ async function statusOf(ports: Ports, job: Job, nextDue: number | null): Promise
   const { state, run } = await observe(ports, job);
   const offered = await points(ports, job.name);
   const newest = offered.at(-1) ?? null;
-  const attempts = await ports.catalogue.attempts(job.name, 50);
+  const attempts = await ports.catalogue.attempts(job.name, 1000);
   const since = Math.max(newest?.run === run?.number ? (newest?.takenAt ?? 0) : 0, run?.startedAt ?? 0);
-  const failed = attempts[0]?.outcome === "failed" ? attempts[0] : null;
+  const tried = attempts.find((one) => one.outcome !== "missed");
   return {
     job,
     state,
@@ -44,8 +46,8 @@ async function statusOf(ports: Ports, job: Job, nextDue: number | null): Promise
     points: offered.length,
     bytes: offered.reduce((sum, point) => sum + point.bytes, 0),
     nextDue: state === "running" ? nextDue : null,
-    lastFault: failed,
-    missed: attempts.filter((one) => one.outcome === "missed").length,
+    lastFault: tried?.outcome === "failed" ? tried : null,
+    missed: attempts.reduce((sum, one) => sum + (one.outcome === "missed" ? one.count : 0), 0),
   };
 }
 

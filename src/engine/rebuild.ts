@@ -1,6 +1,7 @@
 import type { Generation } from "../domain/generation.ts";
 import type { Job, JobName } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
+import { nextDue } from "../domain/schedule.ts";
 import { generationOf } from "./generation-of.ts";
 import type { Ports } from "./ports.ts";
 
@@ -13,7 +14,7 @@ export type RebuildReport = {
 
 /**
  * The catalogue from the vault alone: jobs, runs, every sealed generation and what was said of it. One transaction; a crash leaves the
- * old content. What the vault does not keep (leases, attempts) is gone.
+ * old content. What the vault does not keep (attempts) is gone; when the next generation falls due is told from the newest one.
  */
 export async function rebuild(ports: Pick<Ports, "vault" | "catalogue">): Promise<RebuildReport> {
   const { vault, catalogue } = ports;
@@ -29,6 +30,13 @@ export async function rebuild(ports: Pick<Ports, "vault" | "catalogue">): Promis
     for (const number of await vault.sealed(name)) generations.push(await generationOf(vault, name, number, marks));
   }
   await catalogue.replaceAll({ jobs, runs, generations });
+  for (const job of jobs) {
+    if (!job.schedule) continue;
+    const taken = generations.filter((one) => one.job === job.name).map((one) => one.takenAt);
+    const started = runs.filter((one) => one.job === job.name).map((one) => one.run.startedAt);
+    const last = Math.max(job.createdAt, ...taken, ...started);
+    await catalogue.putDue({ job: job.name, due: nextDue(job.schedule, last, job.name), lastAttemptAt: null });
+  }
   const damaged = generations
     .filter((generation) => generation.state === "damaged")
     .map(({ job, number, reason }) => ({ job, number, why: reason }));

@@ -45,6 +45,8 @@ async function settleRuns(ports: Ports, job: Job): Promise<readonly string[]> {
       await ports.catalogue.putRun(job.name, run);
       repairs.push(`wrote down run ${begun.number}, which was started and not recorded`);
     } else {
+      // The criu of a restore that was killed may still be at work on files that go back now.
+      await ports.launcher.abandon(begun.folder);
       await ports.files.undo(begun.undoFolder);
       await ports.vault.removeRunFolder(job.name, begun.number);
       repairs.push(`undid the beginnings of run ${begun.number}; the files are as they were before it`);
@@ -67,7 +69,7 @@ async function syncRows(ports: Ports, job: Job): Promise<readonly string[]> {
   for (const number of listed) {
     if (sealed.has(number)) continue;
     const row = (await ports.catalogue.generations(job.name)).find((generation) => generation.number === number);
-    if (!row || row.state === "damaged") continue;
+    if (!row || row.state === "damaged" || row.state === "expired") continue;
     await ports.catalogue.markGeneration(job.name, number, { state: "damaged", reason: "its directory is gone from the vault" });
     repairs.push(`marked point ${number} damaged: its directory is gone from the vault`);
   }

@@ -2,8 +2,9 @@ import type { Generation } from "../domain/generation.ts";
 import type { Job, JobName } from "../domain/job.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { Run } from "../domain/run.ts";
-import { chooseTarget, type Target } from "../domain/target.ts";
+import type { Target } from "../domain/target.ts";
 import { Fault } from "../faults/fault.ts";
+import { choosePoint } from "./choose-point.ts";
 import { endRun } from "./end-run.ts";
 import { findJob } from "./find-job.ts";
 import { withJobLease } from "./lease.ts";
@@ -47,10 +48,10 @@ export async function restore(ports: Ports, name: JobName, request: RestoreReque
     const job = await findJob(ports, name);
     const { observation } = await reconcile(ports, job);
     // A wrong target is refused before anything that runs is touched.
-    chooseTarget(await points(ports, name), request.target);
+    await choosePoint(ports, name, request.target);
     if (observation.state === "running" && observation.run) {
       if (request.running === "refuse") throw Fault.of("still-running", { job: name, pid: observation.run.root.pid });
-      const target = chooseTarget(await points(ports, name), request.target);
+      const target = await choosePoint(ports, name, request.target);
       await preflight(ports, job, target);
       if (request.running === "replace") await takeLeased(ports, name);
       await endRun(ports, job, observation.run);
@@ -62,7 +63,7 @@ export async function restore(ports: Ports, name: JobName, request: RestoreReque
 
 async function firstThatComesBack(ports: Ports, job: Job, request: RestoreRequest): Promise<RestoreReport> {
   const passedOver: { number: number; why: string }[] = [];
-  let wanted = chooseTarget(await points(ports, job.name), request.target);
+  let wanted = await choosePoint(ports, job.name, request.target);
   for (;;) {
     try {
       return { ...(await bringBack(ports, job, wanted)), passedOver };
@@ -107,12 +108,24 @@ async function bringBack(ports: Ports, job: Job, point: Generation): Promise<Omi
       ending: null,
     };
     await recordRun(ports, job, run);
-    await mark(ports, job.name, point.number, { provenAt: clock.now() });
+    await prove(ports, job, point);
     return { point, run, putBack, milliseconds: clock.monotonic() - began };
   } catch (error) {
+    // What came to life before the failure must not run on while its files are put back under it.
+    await ports.launcher.abandon(runFolder);
     await files.undo(undoFolder);
     await vault.removeRunFolder(job.name, number);
     throw error;
+  }
+}
+
+/** The job runs again: that this cannot be written down is no reason to end it. */
+async function prove(ports: Ports, job: Job, point: Generation): Promise<void> {
+  try {
+    await mark(ports, job.name, point.number, { provenAt: ports.clock.now() });
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    ports.events.emit({ type: "notice", job: job.name, text: `point ${point.number} came back, but is not marked proven: ${error.message}` });
   }
 }
 

@@ -30,15 +30,19 @@ async function withNewJob(ports: Ports, job: Job, begin: (runFolder: string) => 
     if ((await catalogue.job(job.name)) || (await vault.jobNames()).includes(job.name))
       throw Fault.of("name-taken", { job: job.name });
     await vault.writeJob(job);
+    const runFolder = await vault.runFolder(job.name, 1);
     try {
-      const begun = await begin(await vault.runFolder(job.name, 1));
+      // Before the launch: what a crash leaves must be in the list, to be found and put right.
+      await catalogue.putJob(job);
+      const begun = await begin(runFolder);
       const run: Run = { number: 1, timeline: 1, startedAt: clock.now(), from: null, ...begun, endedAt: null, ending: null };
       await vault.writeRun(job.name, run);
-      await catalogue.putJob(job);
       await catalogue.putRun(job.name, run);
       await scheduleNext(ports, job);
       return run;
     } catch (error) {
+      await ports.launcher.abandon(runFolder);
+      await catalogue.removeJob(job.name);
       await vault.removeJob(job.name);
       throw error;
     }

@@ -6,6 +6,7 @@ import type { Job, JobName } from "../domain/job.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { planTake, type TakePlan } from "../domain/plan-take.ts";
 import type { Run } from "../domain/run.ts";
+import { formatSize } from "../domain/size.ts";
 import type { TreeFacts } from "../domain/tree.ts";
 import { Fault } from "../faults/fault.ts";
 import { findJob } from "./find-job.ts";
@@ -50,11 +51,14 @@ export async function takeLeased(ports: Ports, name: JobName): Promise<TakeRepor
     await note(ports, job.name, { outcome: "took", point: number, code: null, message: reason });
     return report;
   } catch (error) {
-    if (error instanceof Fault)
+    if (error instanceof Fault && !neverTried.has(error.code))
       await note(ports, job.name, { outcome: "failed", point: null, code: error.code, message: error.message });
     throw error;
   }
 }
+
+/** Nothing was tried, so nothing failed: another is at work, or the job has ended. */
+const neverTried: ReadonlySet<string> = new Set(["busy", "not-running"]);
 
 async function attempt(ports: Ports, job: Job): Promise<TakeReport> {
   const { clock, vault, criu, processes } = ports;
@@ -62,6 +66,7 @@ async function attempt(ports: Ports, job: Job): Promise<TakeReport> {
   const { run, state } = (await reconcile(ports, job)).observation;
   if (!run || state !== "running") throw Fault.of("not-running", { job: job.name, state });
   if (await criu.stillDumping(job.name)) throw Fault.of("busy", { owner: "a criu process", job: job.name, verb: "dump" });
+  await requireRoom(ports);
   const facts = await criu.probe();
   const tree = await processes.inspect(run.root, run.init);
   const found = findings(tree);
@@ -182,6 +187,13 @@ async function makeGeneration(work: Work): Promise<Made> {
   return { manifest: { ...unsealed, digests }, stats, thin };
 }
 
+/** `vault.min-free` is asked before the job is touched; a vault that fills up all the same is `vault-full`, later. */
+async function requireRoom({ vault, limits }: Ports): Promise<void> {
+  const { vault: free } = await vault.freeSpace();
+  if (free >= limits.minFreeBytes) return;
+  throw Fault.of("space-short", { place: vault.path, free: formatSize(free), needed: formatSize(limits.minFreeBytes) });
+}
+
 async function planFor(ports: Ports, job: Job, run: Run, facts: CriuFacts): Promise<TakePlan> {
   const [head, generations] = [await ports.vault.readHead(job.name), await ports.catalogue.generations(job.name)];
   return planTake({
@@ -216,5 +228,5 @@ async function note(
     readonly message: string;
   },
 ): Promise<void> {
-  await ports.catalogue.putAttempt({ job, at: ports.clock.now(), ...said });
+  await ports.catalogue.putAttempt({ job, at: ports.clock.now(), count: 1, ...said });
 }

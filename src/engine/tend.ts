@@ -8,13 +8,14 @@ import { reconcile } from "./reconcile.ts";
 /**
  * Looks at every job once: writes down the ends of runs and puts right what a crash left. `all`: every job is reconciled with the
  * vault, as at the service's start; `ended`: only those whose run has ended. A job that another process acts on is left for the next
- * time. Gives the runs whose end was written down now.
+ * time. Gives the runs whose end was written down now. The first fault met is thrown when all jobs have been looked at.
  */
 export async function tend(
   ports: Ports,
   which: "all" | "ended",
 ): Promise<readonly { readonly job: JobName; readonly state: JobState }[]> {
   const ended: { job: JobName; state: JobState }[] = [];
+  let first: Fault | null = null;
   for (const job of await ports.catalogue.jobs()) {
     const before = (await ports.catalogue.runs(job.name)).at(-1);
     if (which === "ended") {
@@ -24,11 +25,14 @@ export async function tend(
     try {
       await withJobLease(ports, job.name, "tend", async () => reconcile(ports, job));
     } catch (error) {
-      if (error instanceof Fault && error.code === "busy") continue;
-      throw error;
+      if (!(error instanceof Fault)) throw error;
+      // One job that cannot be looked after is no reason to leave the others alone.
+      if (error.code !== "busy") first ??= error;
+      continue;
     }
     const { state, run } = await observe(ports, job);
     if (run?.endedAt !== null && before?.endedAt === null) ended.push({ job: job.name, state });
   }
+  if (first !== null) throw first;
   return ended;
 }

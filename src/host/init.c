@@ -115,7 +115,7 @@ static int hook(void)
 int main(int argc, char **argv)
 {
 	const char *last = "299", *dir = NULL, *out = "/dev/null", *err = "/dev/null", *pidfile = NULL;
-	int opt, flags = CLONE_NEWPID | CLONE_NEWNS, status, ready[2], started[2];
+	int opt, flags = CLONE_NEWPID | CLONE_NEWNS, status, ready[2], started[2], go[2];
 	const int passed[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT };
 	char text[600] = "";
 	pid_t child;
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 	errno = 0;
 	if (!rundir || optind >= argc)
 		fail(1, "usage: holdfast-init -r RUNDIR [options] -- COMMAND ...");
-	if (pipe2(ready, O_CLOEXEC) || unshare(flags))
+	if (pipe2(ready, O_CLOEXEC) || pipe2(go, O_CLOEXEC) || unshare(flags))
 		fail(1, "cannot make the namespaces");
 	/* Slave: mounts made later on the host (a vault, a staging place) must reach the job's view. */
 	if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL))
@@ -147,6 +147,8 @@ int main(int argc, char **argv)
 	if (child) {
 		close(ready[1]);
 		record("init", "%d\n", child);
+		if (write(go[1], "", 1) != 1)
+			return 1;
 		n = read(ready[0], text, sizeof text - 1);
 		if (n <= 0)
 			return 0;
@@ -156,6 +158,10 @@ int main(int argc, char **argv)
 
 	report = ready[1];
 	close(ready[0]);
+	close(go[1]);
+	/* Not before its pid is on the disk: whoever finds RUNDIR after a crash can end what was begun. */
+	if (read(go[0], text, 1) != 1)
+		return 1;
 	setsid();
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		fail(1, "cannot mount /proc");

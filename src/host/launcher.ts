@@ -1,10 +1,12 @@
-import { chown, open, readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Ending } from "../domain/run.ts";
 import type { BringBackRequest, Launched, Launcher, LaunchRequest, Processes } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import type { InitProgram } from "./init-program.ts";
+import { makeStream, requireCommand, requireFolder, systemTool } from "./launch-needs.ts";
 import { findUser } from "./user.ts";
 
 /** What a failed restore's log says, in a sentence; the criu room's table, handed in so that rooms do not meet. */
@@ -21,13 +23,15 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     const error = job.error ?? output;
     const user = job.user === null ? null : await findUser(job.user);
     await requireFolder(job.cwd);
+    // setpriv would find out only when the job counts as started.
+    if (user) await requireCommand(job);
     for (const stream of new Set([output, error])) await makeStream(stream, user);
     const limits = Object.entries(job.limits).map(([name, value]) => `--${name}=${value}`);
     const { init } = await program();
     const words = [
-      ...(limits.length > 0 ? ["prlimit", ...limits, "--"] : []),
+      ...(limits.length > 0 ? [await systemTool("prlimit"), ...limits, "--"] : []),
       ...[init, "-r", runFolder, "-i", "-c", job.cwd, "-o", output, "-e", error, "--"],
-      ...(user ? ["setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--"] : []),
+      ...(user ? [await systemTool("setpriv"), `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--"] : []),
       ...job.command,
     ];
     const done = await start(words, job.env);
@@ -62,7 +66,7 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     // CRIU spins for ever on a damaged image: end the whole namespace, CRIU and half-made tasks with it.
     const watchdog = setTimeout(() => {
       timedOut = true;
-      void killInit(request.runFolder);
+      void abandon(request.runFolder);
     }, request.timeoutSeconds * 1000);
     const done = await start(words, env).finally(() => clearTimeout(watchdog));
     const detail = { point: request.point, job: request.job, log, other: "N" };
@@ -88,15 +92,36 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     return root && { init, root, rootVpid };
   }
 
-  return { launch, bringBack, find, ending };
+  return { launch, bringBack, find, abandon, ending };
 
-  /** A job that ended before it could be looked at still has its init's record; then it was started, and is over. */
+  /**
+   * A job that ended before it could be looked at was started, and is over: its init writes the record a moment after the end.
+   * Waits for that, or for the end of an init that writes nothing.
+   */
   async function ended(runFolder: string, fault: () => Fault): Promise<Launched> {
     const initPid = await readNumber(path.join(runFolder, "init"));
     const rootVpid = await readNumber(path.join(runFolder, "root"));
-    if (initPid === null || rootVpid === null || (await ending(runFolder)) === null) throw fault();
-    const gone = { pid: initPid, startTicks: 0, bootId: processes.self().bootId };
-    return { init: gone, root: gone, rootVpid };
+    if (initPid === null || rootVpid === null) throw fault();
+    for (let lives = true; lives; ) {
+      lives = (await processes.identify(initPid)) !== null && (await isInitOf(initPid, runFolder));
+      const live = lives ? await find(runFolder) : null;
+      if (live) return live;
+      if ((await ending(runFolder)) !== null) {
+        const gone = { pid: initPid, startTicks: 0, bootId: processes.self().bootId };
+        return { init: gone, root: gone, rootVpid };
+      }
+      await sleep(10);
+    }
+    throw fault();
+  }
+
+  async function abandon(runFolder: string): Promise<void> {
+    const pid = await readNumber(path.join(runFolder, "init"));
+    const init = pid === null ? null : await processes.identify(pid);
+    if (!init || !(await isInitOf(init.pid, runFolder))) return;
+    // The kernel ends the namespace with its init, and lets the init go when all others are gone.
+    processes.signal(init, "SIGKILL");
+    while (processes.isAlive(init)) await sleep(10);
   }
 }
 
@@ -141,16 +166,6 @@ async function isInitOf(pid: number, runFolder: string): Promise<boolean> {
   return words.includes(runFolder);
 }
 
-async function killInit(runFolder: string): Promise<void> {
-  const pid = await readNumber(path.join(runFolder, "init"));
-  if (pid === null || !(await isInitOf(pid, runFolder))) return;
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // gone already
-  }
-}
-
 /**
  * Where CRIU's own pids begin, clear of every pid in the images. Jobs started here have pids from 300 on, also after the
  * counter wrapped (the kernel's RESERVED_PIDS), so the low ones are always free when the high ones are not.
@@ -163,18 +178,4 @@ async function freePids(highestPid: number): Promise<number> {
 async function readNumber(file: string): Promise<number | null> {
   const text = await readFile(file, "utf8").catch(() => "");
   return /^\d+\s*$/.test(text) ? Number(text) : null;
-}
-
-async function requireFolder(cwd: string): Promise<void> {
-  const found = await stat(cwd).catch(() => null);
-  if (!found?.isDirectory()) throw Fault.of("command-missing", { command: cwd, why: "the working directory is not there" });
-}
-
-async function makeStream(file: string, user: { readonly uid: number; readonly gid: number } | null): Promise<void> {
-  if (file === "/dev/null") return;
-  const handle = await open(file, "a", 0o640).catch((error: NodeJS.ErrnoException) => {
-    throw Fault.of("io-failed", { what: `opening ${file}`, why: error.message }, { cause: error });
-  });
-  await handle.close();
-  if (user) await chown(file, user.uid, user.gid);
 }

@@ -31,7 +31,7 @@ export const schema = z.strictObject({
   zone: z.string().transform(isZone).describe('a time zone such as Europe/Berlin or UTC, or "" for the machine\'s').default(""),
   vault: section({
     path: folder.default("/var/lib/holdfast"),
-    "min-free": size.default(2 ** 30),
+    "min-free": size.default(0),
     key: folderOrNone.default(""),
   }),
   criu: section({

@@ -305,7 +305,7 @@ describe.each([
 });
 
 function anAttempt(job: string, at: number, change: Partial<Attempt> = {}): Attempt {
-  return { job: named(job), at, outcome: "failed", point: null, code: "dump-failed", message: "CRIU said no", ...change };
+  return { job: named(job), at, outcome: "failed", point: null, code: "dump-failed", message: "CRIU said no", count: 1, ...change };
 }
 
 function aLease(change: Partial<Lease> = {}): Lease {

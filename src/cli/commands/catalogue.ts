@@ -8,7 +8,7 @@ export function addCatalogue(root: Command, session: Session): void {
     .command("catalogue")
     .description("the index of the vault")
     .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
+    .configureOutput({ outputError: () => undefined });
   subcommand(group, "rebuild", "make the catalogue again from the vault's manifests alone", "holdfast catalogue rebuild").action(
     async (options: Common) => {
       const report = await rebuildCatalogue(session.settings(options));

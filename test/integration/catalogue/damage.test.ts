@@ -117,6 +117,18 @@ test("a catalogue without a column that its migrations made is refused", async (
   await expect(openCatalogue({ file })).rejects.toMatchObject({ ...isDamaged, message: expect.stringContaining("root_vpid") });
 });
 
+test("a catalogue that does not tell its migrations is refused", async () => {
+  for (const statement of [
+    "delete from kysely_migration",
+    "drop table kysely_migration",
+    "alter table kysely_migration drop column timestamp",
+  ]) {
+    const file = copyOf(good);
+    new Database(file).exec(statement).close();
+    await expect(openCatalogue({ file })).rejects.toMatchObject(isDamaged);
+  }
+});
+
 test("a job whose settings do not fit is refused by name", async () => {
   const file = copyOf(good);
   new Database(file).exec(`update jobs set settings = '{"command": 7}'`).close();

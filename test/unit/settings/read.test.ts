@@ -16,7 +16,7 @@ test("without any source every setting has its default, sizes in bytes and durat
   expect(settings).toMatchObject({
     catalogue: "",
     staging: "",
-    vault: { path: "/var/lib/holdfast", minFree: 1_073_741_824, key: "" },
+    vault: { path: "/var/lib/holdfast", minFree: 0, key: "" },
     criu: { path: "auto", prefixRoot: "/var/cache/holdfast" },
     defaults: { every: "10m", maxChain: 24 },
     files: { limit: 1_073_741_824, temporary: ["/dev/shm", "/run", "/tmp"] },

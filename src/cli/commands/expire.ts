@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import { formatSize } from "../../domain/size.ts";
+import { formatTime } from "../../domain/time.ts";
+import { parseJobName } from "../../domain/name.ts";
+import { expire, type ExpireReport } from "../../engine/expire.ts";
+import { print } from "../print.ts";
+import { table } from "../render/table.ts";
+import { type Common, type Session, subcommand } from "../session.ts";
+
+type Options = Common & { dryRun?: true };
+
+export function addExpire(root: Command, session: Session): void {
+  subcommand(
+    root,
+    "expire <name>",
+    "withdraw the points its policy does not keep, and free their space",
+    "holdfast expire lj --dry-run",
+  )
+    .option("--dry-run", "say what stays and what goes, and why; change nothing")
+    .action(async (word: string, options: Options) => {
+      const name = parseJobName(word);
+      const engine = await session.engine(options, options.dryRun ? undefined : "expire");
+      const report = await expire(engine.ports, name, engine.settings.zone, options.dryRun ? "plan" : "perform");
+      print(
+        options.json === true,
+        { job: name, dryRun: options.dryRun === true, ...report.plan, done: report.done },
+        expireText(report, engine.settings.zone),
+      );
+    });
+}
+
+function expireText({ plan, points, done }: ExpireReport, zone: string): string {
+  const times = new Map(points.map((one) => [one.number, formatTime(one.takenAt, zone)]));
+  const rows = [
+    ...plan.kept.map(({ number, reasons }) => ({ number, what: "stays", why: reasons.join(", ") })),
+    ...plan.expired.map(({ number, reason }) => ({ number, what: "goes", why: reason })),
+  ].toSorted((a, b) => a.number - b.number);
+  const lines = rows.map(({ number, what, why }) => [String(number), times.get(number) ?? "", what, why]);
+  const after = done
+    ? [`${done.swept} swept, ${done.folded} folded: ${formatSize(done.bytesBefore)} before, ${formatSize(done.bytesAfter)} now`]
+    : ["nothing was changed (--dry-run)"];
+  const spared = plan.spared.map(({ number, why }) => `${number} is not deleted: ${why}`);
+  return [table(["point", "taken", "", "why"], lines), ...spared, ...after].join("\n");
+}
