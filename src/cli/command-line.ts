@@ -4,9 +4,12 @@ import { addCatalogue } from "./commands/catalogue.ts";
 import { addCheck } from "./commands/check.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addExpire } from "./commands/expire.ts";
 import { addExport } from "./commands/export.ts";
+import { addHold, addRelease } from "./commands/hold.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPoints } from "./commands/points.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addProtect } from "./commands/protect.ts";
 import { addRestore, addResume } from "./commands/restore.ts";
 import { addRetire } from "./commands/retire.ts";
@@ -15,8 +18,14 @@ import { addServe } from "./commands/serve.ts";
 import { addStatus } from "./commands/status.ts";
 import { addStop } from "./commands/stop.ts";
 import { addTake } from "./commands/take.ts";
+import { addVerify } from "./commands/verify.ts";
 import { printFault } from "./print.ts";
 import { Session } from "./session.ts";
+
+/** In the order of the help: the machine, the jobs, what is kept of them. */
+const machine = [addDoctor, addServe, addDemo];
+const jobs = [addRun, addProtect, addCheck, addStatus, addLogs, addTake, addRestore, addStop, addResume, addRetire];
+const kept = [addPoints, addPolicy, addExpire, addHold, addRelease, addVerify, addExport, addCatalogue];
 
 /** Runs one command; gives the process exit status (the list is in `docs/errors.md`). */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
@@ -27,6 +36,11 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
       "\nholdfast: interrupted; every point listed is as good as before, what was begun is swept at the next call\n",
     );
     process.exit(130);
+  });
+  // The reader has seen enough (`holdfast logs lj | head`).
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(session.exitStatus);
   });
   try {
     await program(session).parseAsync([...words], { from: "user" });
@@ -57,22 +71,7 @@ function program(session: Session): Command {
       "after",
       "\nFirst steps:\n  holdfast doctor --fix\n  holdfast run --name lj --every 10m -- lmp -in in.lj\n  holdfast points lj",
     );
-  for (const add of [
-    addDoctor,
-    addServe,
-    addRun,
-    addProtect,
-    addCheck,
-    addStatus,
-    addPoints,
-    addLogs,
-    addTake,
-    addRestore,
-    addResume,
-  ]) {
-    add(root, session);
-  }
-  for (const add of [addStop, addRetire, addExport, addCatalogue, addDemo]) add(root, session);
+  for (const add of [...machine, ...jobs, ...kept]) add(root, session);
   return root;
 }
 

@@ -22,7 +22,10 @@ export class Scheduler {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.#workers = new Workers(engine);
+    // Retention runs by itself after each take, and never while that job is being dumped: both need the job's lease.
+    this.#workers = new Workers(engine, (task, job) => {
+      if (task === "take" && !this.#closed) this.#workers.start("expire", job);
+    });
   }
 
   async open(): Promise<void> {

@@ -5,7 +5,7 @@ import type { Engine } from "../compose.ts";
 import type { JobName } from "../domain/job.ts";
 
 /** A file in `jobs/`. */
-type Task = "take" | "tend";
+type Task = "take" | "tend" | "expire";
 
 type Data = {
   readonly task: Task;
@@ -35,11 +35,14 @@ class TaskBree extends Bree {
 export class Workers {
   readonly #engine: Engine;
   readonly #bree: TaskBree;
+  readonly #onEnded: (task: Task, job: JobName | null) => void;
   readonly #underway = new Map<string, Data>();
   #idle: (() => void) | null = null;
 
-  constructor(engine: Engine) {
+  /** `onEnded` hears of each piece of work that is over, however it ended. */
+  constructor(engine: Engine, onEnded: (task: Task, job: JobName | null) => void) {
     this.#engine = engine;
+    this.#onEnded = onEnded;
     this.#bree = new TaskBree({
       root: false,
       doRootCheck: false,
@@ -88,8 +91,11 @@ export class Workers {
   }
 
   async #ended(name: string): Promise<void> {
-    if (!this.#underway.delete(name)) return;
+    const data = this.#underway.get(name);
+    if (!data) return;
     await this.#bree.remove(name).catch(() => undefined);
+    this.#underway.delete(name);
+    this.#onEnded(data.task, data.job);
     if (this.#underway.size === 0) this.#idle?.();
   }
 }

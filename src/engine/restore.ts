@@ -51,22 +51,39 @@ export async function restore(ports: Ports, name: JobName, request: RestoreReque
     await choosePoint(ports, name, request.target);
     if (observation.state === "running" && observation.run) {
       if (request.running === "refuse") throw Fault.of("still-running", { job: name, pid: observation.run.root.pid });
-      const target = await choosePoint(ports, name, request.target);
-      await preflight(ports, job, target);
+      const sound = await firstOf(ports, job, request, async (point) => {
+        await preflight(ports, job, point);
+        return point.number;
+      });
       if (request.running === "replace") await takeLeased(ports, name);
       await endRun(ports, job, observation.run);
-      return firstThatComesBack(ports, job, { ...request, target: { type: "point", number: target.number } });
+      const target = { type: "point", number: sound.value } as const;
+      const report = await firstThatComesBack(ports, job, { ...request, target });
+      return { ...report, passedOver: [...sound.passedOver, ...report.passedOver] };
     }
     return firstThatComesBack(ports, job, request);
   });
 }
 
 async function firstThatComesBack(ports: Ports, job: Job, request: RestoreRequest): Promise<RestoreReport> {
+  const { value, passedOver } = await firstOf(ports, job, request, async (point) => bringBack(ports, job, point));
+  return { ...value, passedOver };
+}
+
+type First<T> = { readonly value: T; readonly passedOver: RestoreReport["passedOver"] };
+
+/** Tries the wanted point and, where that is asked for, the older ones after it, newest first. */
+async function firstOf<T>(
+  ports: Ports,
+  job: Job,
+  request: RestoreRequest,
+  attempt: (point: Generation) => Promise<T>,
+): Promise<First<T>> {
   const passedOver: { number: number; why: string }[] = [];
   let wanted = await choosePoint(ports, job.name, request.target);
   for (;;) {
     try {
-      return { ...(await bringBack(ports, job, wanted)), passedOver };
+      return { value: await attempt(wanted), passedOver };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       const older = (await points(ports, job.name)).filter((point) => point.number < wanted.number).at(-1);
@@ -125,7 +142,11 @@ async function prove(ports: Ports, job: Job, point: Generation): Promise<void> {
     await mark(ports, job.name, point.number, { provenAt: ports.clock.now() });
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    ports.events.emit({ type: "notice", job: job.name, text: `point ${point.number} came back, but is not marked proven: ${error.message}` });
+    ports.events.emit({
+      type: "notice",
+      job: job.name,
+      text: `point ${point.number} came back, but is not marked proven: ${error.message}`,
+    });
   }
 }
 

@@ -14,7 +14,11 @@ export async function requireCommand({ name, command, cwd, env }: Job): Promise<
   const [file = ""] = command;
   const folders = file.includes("/") ? [cwd] : (env["PATH"] ?? "/bin:/usr/bin").split(":");
   for (const folder of folders) if (await runs(path.resolve(cwd, folder, file))) return;
-  throw Fault.of("launch-failed", { job: name, why: `cannot run ${file}: there is no such program`, advice: "check the command and its path" });
+  throw Fault.of("launch-failed", {
+    job: name,
+    why: `cannot run ${file}: there is no such program`,
+    advice: "check the command and its path",
+  });
 }
 
 /** A program of util-linux, wherever the job's own PATH points. Fault: `tool-missing`. */
@@ -29,7 +33,9 @@ export async function makeStream(file: string, user: { readonly uid: number; rea
   const failed = (error: NodeJS.ErrnoException): never => {
     throw Fault.of("io-failed", { what: `opening ${file}`, why: error.message }, { cause: error });
   };
-  const made = await open(file, "ax", 0o640).catch((error: NodeJS.ErrnoException) => (error.code === "EEXIST" ? null : failed(error)));
+  const made = await open(file, "ax", 0o640).catch((error: NodeJS.ErrnoException) =>
+    error.code === "EEXIST" ? null : failed(error),
+  );
   const handle = made ?? (await open(file, "a").catch(failed));
   await handle.close();
   if (made && user) await chown(file, user.uid, user.gid);
@@ -37,8 +43,14 @@ export async function makeStream(file: string, user: { readonly uid: number; rea
 
 async function runs(file: string): Promise<boolean> {
   const [isFile, mayRun] = await Promise.all([
-    stat(file).then((found) => found.isFile(), () => false),
-    access(file, constants.X_OK).then(() => true, () => false),
+    stat(file).then(
+      (found) => found.isFile(),
+      () => false,
+    ),
+    access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    ),
   ]);
   return isFile && mayRun;
 }

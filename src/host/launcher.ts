@@ -102,7 +102,7 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     const initPid = await readNumber(path.join(runFolder, "init"));
     const rootVpid = await readNumber(path.join(runFolder, "root"));
     if (initPid === null || rootVpid === null) throw fault();
-    for (let lives = true; lives; ) {
+    for (let lives = true; lives;) {
       lives = (await processes.identify(initPid)) !== null && (await isInitOf(initPid, runFolder));
       const live = lives ? await find(runFolder) : null;
       if (live) return live;

@@ -43,7 +43,7 @@ export const schema = z.strictObject({
   }),
   defaults: section({
     every: z.string().transform(isInterval).describe('a duration of 1s or more in quotes, such as 10m, or "never"').default("10m"),
-    keep: z.string().transform(isPolicy).describe('rules such as "last=6, daily=7", or "all"').default("last=6, daily=7"),
+    keep: z.string().transform(isPolicy).describe('rules such as "last=6, daily=7", or "all"').default("last=6, within=2h, hourly=24, daily=7, weekly=4, monthly=3"),
     "max-chain": z.int().min(1).max(1000).describe("a whole number from 1 to 1000").default(24),
   }),
   files: section({
