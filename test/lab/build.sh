@@ -14,7 +14,7 @@ suite=bookworm kernel=linux-image-cloud-amd64
 guest_packages='bash coreutils dash findutils grep libstdc++6 mount perl-base procps python3-minimal sed util-linux init-system-helpers usr-is-merged'
 # In the order they need each other; what is built in is passed over.
 modules='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk virtio_console crc16 mbcache jbd2 crc32c_generic
-  libcrc32c ext4 netlink_diag unix_diag inet_diag tcp_diag udp_diag af_packet_diag'
+  libcrc32c ext4 nfnetlink nf_tables veth tun netlink_diag unix_diag inet_diag tcp_diag udp_diag af_packet_diag'
 
 mkdir -p "$cache"
 exec 9>"$cache/build.lock"

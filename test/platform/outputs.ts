@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
@@ -36,7 +36,6 @@ export async function readOutputs(proof: Proof, cwd: string, stdout: string): Pr
 
 /** From now on a program in this folder makes no pauses; what it computes and writes stays the same. */
 export async function goFast(cwd: string): Promise<void> {
-  await mkdir(cwd, { recursive: true });
   await writeFile(path.join(cwd, "fast"), "");
 }
 

@@ -56,9 +56,9 @@ export function prove(proof: Proof): void {
       test(`brought back to point ${number} it ends as if nothing had happened`, { timeout: 300_000 }, async () => {
         await reboot(proof, unique);
         if (proof.place === "temporary") await rm(world.cwd, { recursive: true, force: true });
-        await goFast(world.cwd);
         const restored = await world.json<RestoreDocument>(["restore", proof.name, "--point", String(number)]);
         expect(restored).toMatchObject({ job: proof.name, point: number, timeline: number + 1, run: number + 1 });
+        await goFast(world.cwd);
         await gone(restored.pid, 200);
         const { jobs } = await world.json<StatusDocument>(["status", proof.name]);
         const state = proof.status === 0 ? "finished" : "failed";

@@ -145,13 +145,16 @@ test("whatever bytes are overwritten, the answer is the content or a fault, neve
     fc.asyncProperty(offsets, bytes, async (offset, scrawl) => {
       const file = copyOf(good);
       scribble(file, offset, scrawl);
+      const t0 = performance.now();
+      writeFileSync("/tmp/fuzz.last", JSON.stringify([offset, [...scrawl]]));
       const error = await use(file).catch((caught: unknown) => caught);
+      if (performance.now() - t0 > 700) process.stderr.write(`SLOW ${performance.now() - t0} ${offset} ${[...scrawl]} ${String(error)}\n`);
       expect(error === undefined || error instanceof Fault, String(error)).toBe(true);
       for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
     }),
-    { numRuns: 2500 },
+    { numRuns: 4000 },
   );
-}, 60_000);
+}, 250_000);
 
 test("a damaged catalogue that is set aside makes room for a new one, and is kept", async () => {
   const file = copyOf(good);
