@@ -32,7 +32,7 @@ export async function migrate(db: Kysely<DB>, file: string, folder: string): Pro
       }
       const migrator = new Migrator({ db: transaction, provider: { getMigrations: async () => migrations } });
       const { error, results } = await migrator.migrateUp();
-      if (error !== undefined) throw error;
+      if (error !== undefined) throw error instanceof Error ? error : new Error(`${next} failed`, { cause: error });
       // Kysely reads the table, the list above comes from its index: if one is scribbled, this would go on for ever.
       if (results?.[0]?.migrationName !== next) throw damaged(file, `it does not tell whether ${next} was done`);
     });

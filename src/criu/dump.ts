@@ -8,6 +8,7 @@ import { endDump } from "./end-dump.ts";
 import { openHookDoor, type HookOutcome } from "./hook-door.ts";
 import { jobProcesses, thaw } from "./job-processes.ts";
 import { isLocked, lockFile, makeLockFolder } from "./lock.ts";
+import { isFull } from "./log-table.ts";
 import { explain, readTroubles, translate } from "./log.ts";
 import { plainEnvironment } from "./run.ts";
 import { readDump } from "./verify-dump.ts";
@@ -116,11 +117,14 @@ async function faultOf(request: DumpRequest, end: End, hook: HookOutcome, still:
     ...(still.length > 0 ? [`; still stopped: process ${still.join(", ")}`] : []),
   ].join("");
   if (end.timedOut) return Fault.of("dump-timeout", { job, seconds: `${request.timeoutSeconds}${after}`, log });
+  // What went wrong in the capture may have a name of its own: a full vault, a file that cannot be read.
+  if (hook.type === "rejected" && hook.error instanceof Fault) return hook.error;
   if (hook.type === "rejected") {
     const why = `its files could not be captured: ${message(hook.error)}${after}`;
     return Fault.of("dump-failed", { job, why, log }, { cause: hook.error });
   }
   const troubles = await readTroubles(log);
+  if (isFull(troubles)) return Fault.of("vault-full", { place: request.images }, { cause: troubles });
   const why = troubles === "" ? withoutLog(end) : explain(troubles);
   return Fault.of("dump-failed", { job, why: why + after, log });
 }

@@ -14,6 +14,13 @@ export type LogRow = {
   readonly weight?: "warning" | "summary";
 };
 
+const full = /No space left on device|Disk quota exceeded|Error flushing image/;
+
+/** Does a log say that the images' place is full? */
+export function isFull(logText: string): boolean {
+  return full.test(logText);
+}
+
 /** CRIU's lines that stand in healthy logs too. */
 export const harmless: readonly RegExp[] = [/rlimit: Can't setup RLIMIT_NOFILE/, /tun: Unable to create tun/];
 
@@ -64,7 +71,7 @@ export const logTable: readonly LogRow[] = [
   // space
   {
     sample: "Unable to spice data: No space left on device",
-    pattern: /No space left on device|Disk quota exceeded|Error flushing image/,
+    pattern: full,
     meaning: "there is no space left where the images go",
     advice: "free some space in the vault or in staging",
   },

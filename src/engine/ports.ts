@@ -369,6 +369,8 @@ export interface Host {
   hostname(): string;
   bootId(): string;
   isRoot(): boolean;
+  /** What the kernel could give to new programs now, in bytes. */
+  availableMemory(): number;
 }
 
 /** Everything a verb may touch, and what the settings say of it. */

@@ -2,6 +2,7 @@ import { compareVersions } from "../domain/version.ts";
 import type { Generation } from "../domain/generation.ts";
 import type { Job } from "../domain/job.ts";
 import type { Manifest } from "../domain/manifest.ts";
+import { formatSize } from "../domain/size.ts";
 import { Fault } from "../faults/fault.ts";
 import { mark } from "./mark.ts";
 import type { Damage, Ports } from "./ports.ts";
@@ -18,8 +19,17 @@ export async function preflight(ports: Ports, job: Job, point: Generation): Prom
   if (compareVersions(version, manifest.host.criu) < 0) {
     throw Fault.of("criu-differs", { point: point.number, made: manifest.host.criu, present: version });
   }
+  requireMemory(ports, manifest);
   await files.preflight(manifest.capture, point.number, vault.generationFolder(job.name, point.number));
   return manifest;
+}
+
+/** A restore that does not fit would meet the kernel's out-of-memory killer, and so might its neighbours. */
+function requireMemory({ host }: Ports, { pages }: Manifest): void {
+  const needed = (pages.written + pages.skipped) * 4096;
+  const free = host.availableMemory();
+  if (free < needed)
+    throw Fault.of("space-short", { place: "this machine's memory", free: formatSize(free), needed: formatSize(needed) });
 }
 
 /** The vault's part of it: the chain is whole, and the manifest is this host's. */

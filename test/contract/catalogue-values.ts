@@ -72,8 +72,7 @@ export function aGeneration(job: string, number: number, change: Partial<Generat
   };
 }
 
-const record = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
-  fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
+const plain = { noNullPrototype: true };
 const text = fc.string({ unit: "binary", maxLength: 20 });
 const whole = fc.maxSafeNat();
 const orNull = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(one, { nil: null });
@@ -82,65 +81,76 @@ const words = fc.array(text, { maxLength: 4 });
 
 export const jobNames: fc.Arbitrary<JobName> = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/).map(named);
 
-export const jobs: fc.Arbitrary<Job> = record({
-  name: jobNames,
-  createdAt: whole,
-  origin: fc.constantFrom("launched" as const, "adopted" as const),
-  command: words,
-  cwd: text,
-  env: dictionary,
-  user: orNull(text),
-  limits: dictionary,
-  output: orNull(text),
-  error: orNull(text),
-  schedule: orNull(
-    fc.oneof(
-      record({ type: fc.constant("every" as const), milliseconds: whole }),
-      record({ type: fc.constant("cron" as const), expression: text, zone: text }),
+export const jobs: fc.Arbitrary<Job> = fc.record(
+  {
+    name: jobNames,
+    createdAt: whole,
+    origin: fc.constantFrom("launched" as const, "adopted" as const),
+    command: words,
+    cwd: text,
+    env: dictionary,
+    user: orNull(text),
+    limits: dictionary,
+    output: orNull(text),
+    error: orNull(text),
+    schedule: orNull(
+      fc.oneof(
+        fc.record({ type: fc.constant("every" as const), milliseconds: whole }, plain),
+        fc.record({ type: fc.constant("cron" as const), expression: text, zone: text }, plain),
+      ),
     ),
-  ),
-  keep: text,
-  maxChain: whole,
-  files: record({ include: words, exclude: words, limitBytes: whole }),
-  intent: fc.constantFrom("run" as const, "stopped" as const, "retired" as const),
-});
+    keep: text,
+    maxChain: whole,
+    files: fc.record({ include: words, exclude: words, limitBytes: whole }, plain),
+    intent: fc.constantFrom("run" as const, "stopped" as const, "retired" as const),
+  },
+  plain,
+);
 
-const identities: fc.Arbitrary<ProcessIdentity> = record({ pid: whole, startTicks: whole, bootId: text });
+const identities: fc.Arbitrary<ProcessIdentity> = fc.record({ pid: whole, startTicks: whole, bootId: text }, plain);
 
-export const runs: fc.Arbitrary<Run> = record({
-  number: whole,
-  timeline: whole,
-  startedAt: whole,
-  from: orNull(whole),
-  init: orNull(identities),
-  root: identities,
-  rootVpid: whole,
-  endedAt: orNull(whole),
-  ending: orNull(
-    fc.oneof(
-      record({ type: fc.constant("exited" as const), status: fc.nat(255) }),
-      record({ type: fc.constant("signaled" as const), signal: fc.nat(64) }),
+export const runs: fc.Arbitrary<Run> = fc.record(
+  {
+    number: whole,
+    timeline: whole,
+    startedAt: whole,
+    from: orNull(whole),
+    init: orNull(identities),
+    root: identities,
+    rootVpid: whole,
+    endedAt: orNull(whole),
+    ending: orNull(
+      fc.oneof(
+        fc.record({ type: fc.constant("exited" as const), status: fc.nat(255) }, plain),
+        fc.record({ type: fc.constant("signaled" as const), signal: fc.nat(64) }, plain),
+      ),
     ),
-  ),
-});
+  },
+  plain,
+);
 
-export const generations: fc.Arbitrary<Generation> = record({
-  job: jobNames,
-  number: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-  id: text,
-  timeline: whole,
-  run: whole,
-  stands: orNull(whole),
-  takenAt: whole,
-  state: fc.constantFrom("sealed" as const, "damaged" as const, "failed" as const, "expired" as const),
-  reason: text,
-  tracking: fc.constantFrom("soft-dirty" as const, "compare" as const),
-  bytes: whole,
-  freezeMicros: whole,
-  pages: record({ scanned: whole, written: whole, skipped: whole, kept: whole }),
-  provenAt: orNull(whole),
-  held: fc.boolean(),
-}).map(({ stands, ...rest }) => {
-  const parent = stands === null ? null : stands % rest.number;
-  return { ...rest, parent, kind: parent === null ? "base" : "increment" };
-});
+export const generations: fc.Arbitrary<Generation> = fc
+  .record(
+    {
+      job: jobNames,
+      number: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      id: text,
+      timeline: whole,
+      run: whole,
+      stands: orNull(whole),
+      takenAt: whole,
+      state: fc.constantFrom("sealed" as const, "damaged" as const, "failed" as const, "expired" as const),
+      reason: text,
+      tracking: fc.constantFrom("soft-dirty" as const, "compare" as const),
+      bytes: whole,
+      freezeMicros: whole,
+      pages: fc.record({ scanned: whole, written: whole, skipped: whole, kept: whole }, plain),
+      provenAt: orNull(whole),
+      held: fc.boolean(),
+    },
+    plain,
+  )
+  .map(({ stands, ...rest }) => {
+    const parent = stands === null ? null : stands % rest.number;
+    return { ...rest, parent, kind: parent === null ? "base" : "increment" };
+  });

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Builds the lab machine: QEMU, Debian's cloud kernel (it has soft-dirty), a small Debian root, CRIU, Node, and this checkout packed.
 #
-#   build.sh CACHE CRIU-PREFIX        prints  base=DIR  and  code=FILE
+#   build.sh CACHE        prints  base=DIR  and  code=FILE
 #
 # Everything comes from Debian's mirror by an apt with state of its own; nothing is installed on this machine. Needs root (owners in
-# the image), apt, dpkg-deb, mke2fs, cc, and this checkout's node_modules. `base` (a minute the first time) is kept under a digest of this script, the
-# lockfile and CRIU; `code` (seconds) under a digest of the sources. A crash leaves only `.new-*` folders, which the next build removes.
+# the image), apt, dpkg-deb, mke2fs, cc, and this checkout's node_modules. `base` (a minute, once) is kept under a digest of this
+# script, the guest's files and the lockfile; `code` (seconds) under a digest of the sources. A crash leaves only `.new-*` folders,
+# which the next build removes.
 set -eu
-cache=$1 prefix=$2
+cache=$1
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 repo=$(CDPATH= cd -- "$here/../.." && pwd)
 suite=bookworm kernel=linux-image-cloud-amd64
@@ -33,12 +34,12 @@ apt() {
     -o APT::Install-Recommends=false -o APT::Architecture=amd64 -o Acquire::Languages=none -o Acquire::Retries=2 "$@"
 }
 
-# download FOLDER PACKAGE...: with all they depend on
+# download FOLDER SUITE PACKAGE...: with all they depend on
 download() {
-  into=$1
-  shift
+  into=$1 from=$2
+  shift 2
   rm -f "$cache"/apt/cache/archives/*.deb
-  apt apt-get -y --download-only install "$@" >&2
+  apt apt-get -t "$from" -y --download-only install "$@" >&2
   mkdir -p "$into"
   mv "$cache"/apt/cache/archives/*.deb "$into"
 }
@@ -57,14 +58,16 @@ build_base() {
   mkdir -p "$cache/apt/state/lists/partial" "$cache/apt/cache/archives/partial" "$cache/apt/tmp" "$work"
   chmod 1777 "$cache/apt/tmp"
   : >"$cache/apt/status"
-  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
+  printf 'Types: deb\nURIs: %s\nSuites: %s sid\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
     "${mirror:-http://deb.debian.org/debian}" "$suite" >"$cache/apt/lab.sources"
   echo "lab: downloading Debian packages" >&2
   apt apt-get update >&2
-  download "$work/qemu" qemu-system-x86
-  download "$work/root" $guest_packages
-  image=$(apt apt-cache depends "$kernel" | sed -n 's/^ *Depends: *//p' | head -n 1)
-  (cd "$work" && apt apt-get download "$image" busybox-static:amd64 >&2)
+  download "$work/qemu" "$suite" qemu-system-x86
+  download "$work/root" "$suite" $guest_packages
+  # With the libraries it needs, by which alone it is run: see guest/criu.
+  download "$work/criu" sid criu
+  image=$(apt apt-cache -t "$suite" depends "$kernel" | sed -n 's/^ *Depends: *//p' | head -n 1)
+  (cd "$work" && apt apt-get -t "$suite" download "$image" busybox-static:amd64 >&2)
 
   echo "lab: unpacking" >&2
   unpack "$new/qemu" "$work"/qemu/*.deb
@@ -104,7 +107,8 @@ build_base() {
   install -m 755 "$here/guest/rc" "$here/guest/agent" "$tree/usr/local/sbin/"
   cp "$here/guest/holdfast.toml" "$tree/etc/holdfast/holdfast.toml"
   ln -s /opt/holdfast/bin/holdfast "$tree/usr/local/bin/holdfast"
-  cp -a "$prefix" "$tree/opt/criu"
+  unpack "$tree/opt/criu" "$work"/criu/*.deb
+  rm -rf "$tree"/opt/criu/usr/share/doc "$tree"/opt/criu/usr/share/man "$tree"/opt/criu/usr/share/locale
   install -m 755 "$here/guest/criu" "$tree/usr/local/sbin/criu"
 
   mkdir -p "$tree/opt/deps"
@@ -136,7 +140,7 @@ build_code() {
   rm -rf "$tree"
 }
 
-base_key=$(cat "$here/build.sh" "$here"/guest/* "$repo/package-lock.json" "$prefix/works" "$prefix"/usr/sbin/criu 2>/dev/null | digest)
+base_key=$(cat "$here/build.sh" "$here"/guest/* "$repo/package-lock.json" | digest)
 base=$cache/base-$base_key
 if [ ! -e "$base" ]; then
   build_base "$cache/.new-base"

@@ -1,15 +1,16 @@
 /*
  * One process whose memory is a known function of the step, checked by itself, and whose files are written in each of the
- * ways files are written. `single STEPS MICROS`; exit status 7, or 99 when the memory is not what it must be.
+ * ways files are written. `single STEPS MICROS [MIB]`, MIB of memory that stays as it is; exit status 7, or 99 when the memory is not what it must be.
  */
 #include "pace.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { PAGE = 4096, WORDS = PAGE / 8, HOT = 512, STILL = 1536, RECORD = 64, RECORDS = 256 };
+enum { PAGE = 4096, WORDS = PAGE / 8, HOT = 512, RECORD = 64, RECORDS = 256 };
 
 static uint64_t (*hot)[WORDS], (*still)[WORDS];
+static long still_pages = 6 * 256;
 
 static void check(long step)
 {
@@ -20,7 +21,7 @@ static void check(long step)
 		for (int w = 0; w < WORDS; w++)
 			same(hot[page][w] == (last < 0 ? 0 : mix(last, w)), "written memory", step);
 	}
-	for (long page = 0; page < STILL; page++)
+	for (long page = 0; page < still_pages; page++)
 		for (int w = 0; w < WORDS; w += 64)
 			same(still[page][w] == mix(page, ~w), "still memory", step);
 }
@@ -36,6 +37,8 @@ int main(int argc, char **argv)
 	int gone = open("gone.dat", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	uint64_t *map, record[RECORD / 8];
 	char line[160];
+	if (argc > 3)
+		still_pages = atol(argv[3]) * 256;
 
 	must(plain >= 0 && append >= 0 && both >= 0 && inplace >= 0 && mapped >= 0 && gone >= 0, "open");
 	must(!unlink("gone.dat"), "unlink");
@@ -43,10 +46,10 @@ int main(int argc, char **argv)
 	map = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, mapped, 0);
 	must(map != MAP_FAILED && !close(mapped), "mmap");
 	hot = aligned_alloc(PAGE, (size_t)HOT * PAGE);
-	still = aligned_alloc(PAGE, (size_t)STILL * PAGE);
+	still = aligned_alloc(PAGE, (size_t)still_pages * PAGE);
 	must(hot && still, "memory");
 	memset(hot, 0, (size_t)HOT * PAGE);
-	for (long page = 0; page < STILL; page++)
+	for (long page = 0; page < still_pages; page++)
 		for (int w = 0; w < WORDS; w++)
 			still[page][w] = w % 64 ? (uint64_t)page : mix(page, ~w);
 

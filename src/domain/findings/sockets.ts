@@ -21,7 +21,7 @@ function codeOf(socket: SocketFacts): SocketCode | null {
   if (socket.family === "unix") return unixCode(socket);
   if (socket.family === "other") return socket.local === "" ? "socket-unknown" : "socket-kind";
   if (socket.family !== "inet" && socket.family !== "inet6") return null;
-  if (socket.kind !== "stream") return socket.kind === "dgram" ? "udp" : null;
+  if (socket.kind !== "stream") return socket.kind === "dgram" && socket.local !== "" ? "udp" : null;
   if (socket.state === "listening") return (socket.pending ?? 0) > 0 ? "tcp-waiting" : "tcp-listening";
   if (socket.state === "unconnected") return null;
   return socket.peer === "outside" || socket.peer === "unknown" ? "tcp-outside" : "tcp-inside";

@@ -110,7 +110,7 @@ test("what the interface calls a union, the file checks", () => {
   refused("insert into jobs values ('x', 1, 'born', 'run', '{}')");
   refused("insert into jobs values ('x', 1, 'launched', 'walk', '{}')");
   refused("insert into jobs values ('x', 1, 'launched', 'run', '{')");
-  refused("insert into attempts values (null, 'lj', 1, 'perhaps', null, null, '')");
+  refused("insert into attempts values (null, 'lj', 1, 'perhaps', null, null, '', 1)");
   const generation = (kind: string, parent: string, state: string, held: string): string =>
     `insert into generations values ('lj', 2, 'id', 1, 1, '${kind}', ${parent}, 1, '${state}', '', 'compare', 1, 1, 1, 1, 1, 1, null, ${held})`;
   refused(generation("base", "1", "sealed", "0"));
