@@ -43,8 +43,13 @@ export type Listeners = { readonly events?: Events; readonly log?: Readonly<Reco
 export async function compose(settings: Settings, listeners: Listeners = {}): Promise<Engine> {
   const ports = await allButCatalogue(settings, listeners);
   const { catalogue, fresh } = await openCatalogue({ file: catalogueFile(settings) });
-  if (fresh) await rebuild({ vault: ports.vault, catalogue });
-  else await requireVault(ports.vault, catalogue, settings);
+  try {
+    if (fresh) await rebuild({ vault: ports.vault, catalogue });
+    else await requireVault(ports.vault, catalogue, settings);
+  } catch (error) {
+    await catalogue.close();
+    throw error;
+  }
   return {
     ports: { ...ports, catalogue },
     settings,
@@ -96,7 +101,6 @@ export async function examineMachine(settings: Settings): Promise<DoctorFacts> {
 async function requireVault(vault: Vault, catalogue: Catalogue, settings: Settings): Promise<void> {
   const count = (await catalogue.jobs()).length;
   if (count === 0 || (await vault.jobNames()).length > 0) return;
-  await catalogue.close();
   throw Fault.of("vault-not-there", { path: settings.vault.path, file: catalogueFile(settings), count });
 }
 

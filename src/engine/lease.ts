@@ -4,8 +4,8 @@ import type { Lease, Ports } from "./ports.ts";
 
 const lifeMilliseconds = 60_000;
 const renewMilliseconds = 15_000;
-/** Looking after a job takes a moment and happens unasked: nobody is refused because of it. */
-const briefVerb = "tend";
+/** These take a moment and happen unasked: nobody is refused because of them. */
+const briefVerbs: ReadonlySet<string> = new Set(["tend", "expire"]);
 const briefWaitMilliseconds = 10_000;
 
 /**
@@ -39,7 +39,7 @@ export async function withLease<T>(
     const lease = { name, token, owner: processes.self(), verb, expiresAt: clock.now() + lifeMilliseconds };
     const answer = await catalogue.acquireLease(lease, clock.now(), (owner) => processes.isAlive(owner));
     if (answer.granted) break;
-    if (answer.holder.verb !== briefVerb || verb === briefVerb || clock.monotonic() > patience) throw refuse(answer.holder);
+    if (!briefVerbs.has(answer.holder.verb) || briefVerbs.has(verb) || clock.monotonic() > patience) throw refuse(answer.holder);
     await clock.sleep(50);
   }
   const stop = clock.repeat(renewMilliseconds, () => {

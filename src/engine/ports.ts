@@ -73,7 +73,7 @@ export interface Catalogue {
   renewLease(name: string, token: string, expiresAt: number): Promise<boolean>;
   releaseLease(name: string, token: string): Promise<void>;
 
-  /** Throws every row away and writes these, in one transaction. */
+  /** Throws every row away but the leases, which are about processes alive now, and writes these; one transaction. */
   replaceAll(content: CatalogueContent): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { JobName, JobState } from "../domain/job.ts";
 import { Fault } from "../faults/fault.ts";
+import { findJob } from "./find-job.ts";
 import { withJobLease } from "./lease.ts";
 import { observe } from "./observe.ts";
 import type { Ports } from "./ports.ts";
@@ -16,6 +17,7 @@ export async function tend(
 ): Promise<readonly { readonly job: JobName; readonly state: JobState }[]> {
   const ended: { job: JobName; state: JobState }[] = [];
   let first: Fault | null = null;
+  if (which === "all") for (const name of await ports.vault.jobNames()) await findJob(ports, name).catch(passOver);
   for (const job of await ports.catalogue.jobs()) {
     const before = (await ports.catalogue.runs(job.name)).at(-1);
     if (which === "ended") {
@@ -35,4 +37,9 @@ export async function tend(
   }
   if (first !== null) throw first;
   return ended;
+}
+
+/** A job whose file is damaged is no reason to leave the others alone; asking for it by name says what is wrong. */
+function passOver(error: unknown): void {
+  if (!(error instanceof Fault)) throw error;
 }

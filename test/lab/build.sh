@@ -44,12 +44,12 @@ download() {
   mv "$cache"/apt/cache/archives/*.deb "$into"
 }
 
-# unpack TREE DEB...: /bin and its like stay links into /usr
+# unpack FOLDER DEB...: /bin and its like stay links into /usr
 unpack() {
-  tree=$1
+  to=$1
   shift
-  mkdir -p "$tree"
-  for deb in "$@"; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$tree"; done
+  mkdir -p "$to"
+  for deb in "$@"; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$to"; done
 }
 
 build_base() {

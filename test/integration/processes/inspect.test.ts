@@ -1,7 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { spawn } from "node:child_process";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { findings } from "../../../src/domain/findings.ts";
+import { processesUnder } from "../../../src/host/proc/tree.ts";
 import { openScene, processes, type Scene, type Specimen, type Start } from "./scene.ts";
 
 const isRoot = process.geteuid?.() === 0;
@@ -106,14 +108,14 @@ describe.skipIf(!isRoot)("the inspector", { timeout: 60_000 }, () => {
     try {
       await sleep(300);
       expect(await job?.findings()).toEqual([]);
-      const [sleeper] = await childrenOf(entered.pid ?? 0);
+      const [sleeper] = childrenOf(entered.pid ?? 0);
       const root = await processes.identify(sleeper ?? 0);
       const facts = root === null ? null : await processes.inspect(root, job?.init ?? null);
       const foreign = facts?.processes[0]?.descriptors.filter(({ foreignMount }) => foreignMount === true);
       expect(foreign?.map(({ fd }) => fd)).toEqual([0, 1, 2]);
     } finally {
       entered.kill("SIGKILL");
-      const [sleeper] = await childrenOf(entered.pid ?? 0);
+      const [sleeper] = childrenOf(entered.pid ?? 0);
       if (sleeper !== undefined) process.kill(sleeper, "SIGKILL");
     }
   });
@@ -123,7 +125,6 @@ describe.skipIf(!isRoot)("the inspector", { timeout: 60_000 }, () => {
     live = job;
     const facts = job === null ? null : await processes.inspect(job.root, null);
     expect(facts).toMatchObject({ strays: [], rootVpid: 300 });
-    const { findings } = await import("../../../src/domain/findings.ts");
     const found = facts === null ? [] : findings(facts);
     expect(found).toMatchObject([{ code: "namespace-own", what: "lives in namespaces of its own: mnt, pid" }]);
   });
@@ -167,6 +168,18 @@ describe.skipIf(!isRoot)("the inspector", { timeout: 60_000 }, () => {
     await expect(processes.inspect(root, null)).rejects.toMatchObject({ code: "pid-unknown" });
   });
 
+  test("reads a process that a tracer holds still, as inside a freeze", async () => {
+    live = await scene.adopted("traced");
+    let facts = await live?.inspect();
+    for (let round = 0; round < 200 && facts?.processes[0]?.state !== "t"; round++) {
+      await sleep(20);
+      facts = await live?.inspect();
+    }
+    expect(facts?.processes).toMatchObject([{ state: "t", comm: "specimen", cwd: live?.folder }]);
+    expect(facts?.processes[0]?.descriptors.map(({ fd }) => fd)).toEqual([0, 1, 2]);
+    expect(facts?.processes[0]?.mappings.length).toBeGreaterThan(3);
+  });
+
   test("a name with spaces and parentheses does not mislead it", async () => {
     live = await scene.launched("odd-comm");
     const [top] = (await live?.inspect())?.processes ?? [];
@@ -184,7 +197,6 @@ describe.skipIf(!isRoot)("the inspector", { timeout: 60_000 }, () => {
   });
 });
 
-async function childrenOf(pid: number): Promise<readonly number[]> {
-  const { processesUnder } = await import("../../../src/host/proc/tree.ts");
+function childrenOf(pid: number): readonly number[] {
   return processesUnder(pid).flatMap((stat) => (stat.ppid === pid ? [stat.pid] : []));
 }

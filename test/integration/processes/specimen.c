@@ -60,6 +60,9 @@ static int tcp_listener(void)
 {
 	int s = need(socket(AF_INET, SOCK_STREAM, 0));
 	struct sockaddr_in a = loopback(-1);
+	int yes = 1;
+	/* As servers do: without it a restore soon after the kill meets the old connection in TIME_WAIT. */
+	need(setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
 	need(bind(s, (void *)&a, sizeof a));
 	need(listen(s, 5));
 	return s;
@@ -232,13 +235,14 @@ static pid_t hold(const char *kind)
 		pid_t child = need(fork());
 		if (child) {
 			need(ptrace(PTRACE_SEIZE, child, NULL, NULL));
+			usleep(500000);
+			need(ptrace(PTRACE_INTERRUPT, child, NULL, NULL));
 			forever();
 		}
 		need(setsid());
 		usleep(200000);
 		return getpid();
 	} else if (!strcmp(kind, "not-session-leader")) {
-		need(setpgid(0, 0));
 		if (need(fork()))
 			forever();
 		return getpid();

@@ -19,6 +19,14 @@ describe.skipIf(!platform.ready)(`a service over some jobs${reason}`, () => {
   const status = async (name: string): Promise<Status> => (await world.json<{ jobs: readonly Status[] }>(["status", name])).jobs[0]!;
   const taken = (name: string, atLeast: number) => until(`take ${atLeast} of ${name}`, () => service.count("took", name) >= atLeast);
 
+  /** A take of the service's may be under way: then the answer is `busy` (11), and to try again. */
+  const patiently = (words: readonly string[]) =>
+    until(`done: ${words.join(" ")}`, async () => {
+      const { status: said, stderr } = await world.run(words);
+      if (said !== 0 && said !== 11) throw new Error(stderr);
+      return said === 0;
+    });
+
   beforeAll(async () => {
     world = await openWorld();
     service = await startService(world);
@@ -70,11 +78,11 @@ describe.skipIf(!platform.ready)(`a service over some jobs${reason}`, () => {
   test("stopped or retired, a job is taken no more, while the others are", async () => {
     await start("stopped", ["--every", "2s"]);
     await taken("stopped", 1);
-    await world.json(["stop", "stopped", "--no-take"]);
-    await world.json(["retire", "calendar", "--keep-points"]);
+    await patiently(["stop", "stopped", "--no-take"]);
+    await patiently(["retire", "calendar", "--keep-points"]);
     const before = { stopped: service.count("took", "stopped"), calendar: service.count("took", "calendar") };
     const failed = service.count("take-failed");
-    await taken("every", service.count("took", "every") + 3);
+    await taken("every", service.count("took", "every") + 2);
     expect({ stopped: service.count("took", "stopped"), calendar: service.count("took", "calendar") }).toEqual(before);
     expect(service.count("take-failed")).toBe(failed);
     expect((await status("calendar")).state).toBe("running");
@@ -102,7 +110,7 @@ describe.skipIf(!platform.ready)(`a service over some jobs${reason}`, () => {
     expect(moved.changes).toBe(1);
     service = await startService(world);
     await taken("hourly", 1);
-    await taken("every", 3);
+    await taken("every", service.count("took", "every") + 1);
     expect(service.count("took", "hourly")).toBe(1);
     expect(await status("hourly")).toMatchObject({ missed: 5, newestPoint: 1 });
   });
