@@ -9,6 +9,7 @@ import type { DoctorFacts, PlaceFacts } from "./engine/doctor.ts";
 import type { Catalogue, Events, Ports, Vault } from "./engine/ports.ts";
 import { rebuild, type RebuildReport } from "./engine/rebuild.ts";
 import { Fault } from "./faults/fault.ts";
+import { exchangeNames } from "./host/exchange.ts";
 import { openFiles } from "./host/files/files.ts";
 import { inspectFolder } from "./host/folder-facts.ts";
 import { machineClock } from "./host/clock.ts";
@@ -120,6 +121,7 @@ async function allButCatalogue(settings: Settings, listeners: Listeners): Promis
     keyPath: settings.vault.key === "" ? null : settings.vault.key,
     random: machineIds.random,
     now: machineClock.now,
+    exchange: exchangeNames,
   });
   return {
     vault,

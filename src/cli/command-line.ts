@@ -46,7 +46,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     await program(session).parseAsync([...words], { from: "user" });
     return session.exitStatus;
   } catch (error) {
-    if (error instanceof CommanderError) return endOfCommander(error, json);
+    if (error instanceof CommanderError) return endOfCommander(error, words, json);
     if (error instanceof Fault) {
       printFault(error, json);
       return error.exitStatus;
@@ -75,11 +75,11 @@ function program(session: Session): Command {
   return root;
 }
 
-function endOfCommander(error: CommanderError, json: boolean): number {
+function endOfCommander(error: CommanderError, words: readonly string[], json: boolean): number {
   if (error.exitCode === 0) return 0;
   const what = error.message.replace(/^error: /, "");
   if (error.code === "commander.help") return 2;
-  const command = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";
+  const command = words.find((word) => !word.startsWith("-")) ?? "";
   printFault(Fault.of("usage", { what, command }), json);
   return 2;
 }

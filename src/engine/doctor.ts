@@ -12,6 +12,8 @@ export type DoctorFacts = {
   readonly criu:
     | {
         readonly version: string;
+        /** The words to put before its own arguments. */
+        readonly command: readonly string[];
         readonly path: string;
         readonly source: string;
         readonly softDirty: boolean;

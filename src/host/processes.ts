@@ -55,7 +55,7 @@ function inspect(root: ProcessIdentity, init: ProcessIdentity | null): TreeFacts
     root,
     rootVpid: top.vpid,
     processes,
-    strays: init === null ? [] : strayProcesses(init.pid, new Set(processes.map(({ pid }) => pid))),
+    strays: init === null ? [] : strayProcesses(init.pid, root.pid),
     sockets: readSockets(processes, own["net"] ?? ""),
     locks: [...uniqueLocks(readings.flatMap(({ locks }) => locks))],
     pipesOutside: pipesOutside(processes),

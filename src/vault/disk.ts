@@ -19,6 +19,8 @@ export interface Disk {
   link(file: string, second: string): Promise<void>;
   /** Within one folder only. */
   rename(from: string, to: string): Promise<void>;
+  /** Swaps two names of one folder in one step; EINVAL or ENOSYS where that cannot be done. */
+  exchange(one: string, other: string): Promise<void>;
   removeFile(file: string): Promise<void>;
   removeFolder(folder: string): Promise<void>;
   /** Lets nobody but the owner in. */

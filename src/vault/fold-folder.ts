@@ -21,19 +21,22 @@ export type FoldedFolder = {
   /** Of the files that were written; all others stay as they are. */
   readonly digests: FileDigests;
   readonly pagesKept: number;
+  /** Bytes of pages taken over. */
   readonly bytesMoved: number;
+  /** In a file that had to be read; nothing was written then. */
+  readonly damage: readonly Damage[];
 };
 
 /**
  * Writes those memories of a generation anew that take pages over from generations in between, and the `parent` link if any page is still
  * left to a parent. Every file whose bytes go into the new ones is read against its digest first: damage must not be taken over and
- * signed as sound. Syncs nothing; a failure in the middle leaves a part of it. Gives the damage instead, if there is any.
+ * signed as sound. Syncs nothing; a failure in the middle leaves a part of it.
  * Faults: `image-malformed`.
  */
 export async function foldFolder(
   { chain, parent, into }: FoldRequest,
   onProgress: (bytes: number, total: number) => void,
-): Promise<FoldedFolder | readonly Damage[]> {
+): Promise<FoldedFolder> {
   const folders = chain.map(({ folder }) => folder);
   const place = parent < chain.length ? parent : Infinity;
   const surveys = new Map<string, FoldSurvey>();
@@ -45,7 +48,7 @@ export async function foldFolder(
   const writes = changed.reduce((sum, [, { pagesKept }]) => sum + pagesKept * PAGE, 0);
   const reads = sources.flatMap(({ digests }) => Object.values(digests)).reduce((sum, { bytes }) => sum + bytes, 0);
   const damage = await checkDigests(sources, (bytes) => onProgress(bytes, reads + writes));
-  if (damage.length > 0) return damage;
+  if (damage.length > 0) return { digests: {}, pagesKept: 0, bytesMoved: 0, damage };
 
   let digests: FileDigests = {};
   let done = reads;
@@ -56,7 +59,7 @@ export async function foldFolder(
   const all = [...surveys.values()];
   if (all.some((survey) => survey.leansOnParent)) await symlink(linkTo(chain[parent]), path.join(into, PARENT_LINK));
   const sum = (of: (survey: FoldSurvey) => number): number => all.reduce((before, survey) => before + of(survey), 0);
-  return { digests, pagesKept: sum((one) => one.pagesKept), bytesMoved: sum((one) => one.pagesTaken) * PAGE };
+  return { digests, pagesKept: sum((one) => one.pagesKept), bytesMoved: sum((one) => one.pagesTaken) * PAGE, damage };
 }
 
 /** The generations with only those files that are read to write the new ones. */

@@ -6,11 +6,10 @@ import type { Damage } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { chainOf } from "./chain.ts";
 import { isErrno } from "./disk-fault.ts";
-import { foldFolder } from "./fold-folder.ts";
-import { damagedBy } from "./generation-files.ts";
+import { type FoldedFolder, foldFolder } from "./fold-folder.ts";
+import { sealedNumbers } from "./generation-files.ts";
 import { manifestBytes } from "./manifest.ts";
 import { MANIFEST } from "./paths.ts";
-import type { SealedFolder } from "./pages-check.ts";
 import type { Room } from "./room.ts";
 import { switchGeneration } from "./switch-generation.ts";
 import { removeTree, syncTree, walk } from "./tree.ts";
@@ -43,17 +42,19 @@ export async function fold(
   const chain = manifests.map((manifest) => ({ ...manifest, folder: paths.generation(job, manifest.number) }));
   const place = parent === null ? chain.length : chain.findIndex((member) => member.number === parent);
   if (place < 1) throw new Error(`generation ${number} of ${job} does not stand on ${parent}`);
-  const below = chain.slice(place);
   const aside = paths.folding(job, number);
   await removeTree(disk, aside);
+  const refuse = async (damage: readonly Damage[]): Promise<void> => {
+    if (damage[0] !== undefined) throw await damaged(room, job, damage[0].number, `${damage[0].file}: ${damage[0].why}`);
+  };
   try {
-    await refuseDamage(room, own, await hands.checkStructure(chain));
+    await refuse(await hands.checkStructure(chain));
     await disk.makeFolder(aside);
     const folded = await hands.foldFolder({ chain, parent: place, into: aside }, onProgress);
-    if (!("bytesMoved" in folded)) return await refuseDamage(room, own, folded);
-    const manifest = newManifest(own, below[0], folded);
-    await linkOthers(room, own, aside, new Set(Object.keys(folded.digests)));
-    await refuseDamage(room, own, await hands.checkStructure([{ ...manifest, folder: aside }, ...below]));
+    await refuse(folded.damage);
+    const manifest = manifestAfter(own, chain[place], folded);
+    await linkOthers(room, paths.generation(job, number), aside, own, folded);
+    await refuse(await hands.checkStructure([{ ...manifest, folder: aside }, ...chain.slice(place)]));
     await syncTree(disk, aside);
     await disk.create(path.join(aside, MANIFEST), manifestBytes(manifest, key));
     await disk.sync(path.join(aside, MANIFEST));
@@ -61,6 +62,37 @@ export async function fold(
     await switchGeneration(room, job, number);
     return { bytesMoved: folded.bytesMoved };
   } catch (error) {
-    throw await undone(room, own, error);
+    if (!(error instanceof Fault) || error.code !== "image-malformed") throw error;
+    throw await damaged(room, job, number, error.message, error);
   }
+}
+
+function manifestAfter(own: Manifest, parent: Manifest | undefined, { digests, pagesKept }: FoldedFolder): Manifest {
+  return {
+    ...own,
+    kind: parent === undefined ? "base" : "increment",
+    parent: parent === undefined ? null : { number: parent.number, id: parent.id },
+    pages: { ...own.pages, kept: pagesKept },
+    digests: { ...own.digests, ...digests },
+  };
+}
+
+/** Gives every file that was not written anew a second name in the new directory. The old directory's damage was looked for before. */
+async function linkOthers({ disk }: Room, from: string, into: string, own: Manifest, { digests }: FoldedFolder): Promise<void> {
+  const folders = (await walk(disk, from)).filter(({ type }) => type === "folder").map(({ name }) => name);
+  for (const name of folders.toSorted()) await disk.makeFolder(path.join(into, name));
+  for (const name of Object.keys(own.digests)) {
+    if (digests[name] !== undefined) continue;
+    const [file, second] = [path.join(from, name), path.join(into, name)];
+    await disk.link(file, second).catch((error: unknown) => {
+      // No hard links here (some network and FUSE file systems), or too many of this one.
+      if (!isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw error;
+      return copyFile(file, second, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    });
+  }
+}
+
+async function damaged(room: Room, job: JobName, point: number, why: string, cause?: unknown): Promise<Fault> {
+  const older = (await sealedNumbers(room, job)).filter((number) => number < point).at(-1);
+  return Fault.of("point-damaged", { point, job, why, other: older ?? "N" }, { cause });
 }

@@ -40,7 +40,7 @@ export async function generationManifest(room: Room, key: Buffer, name: JobName,
 
 /** Harmless if it is gone. A crash in the middle leaves it whole, or a `.gone-N` for the next sweep. */
 export async function removeGeneration(room: Room, name: JobName, number: number): Promise<void> {
-  await removeWhole(room.disk, room.paths.generation(name, number), path.join(room.paths.generations(name), `.gone-${number}`));
+  await removeWhole(room.disk, room.paths.generation(name, number), room.paths.gone(name, number));
 }
 
 function manifestFile(room: Room, name: JobName, number: number): string {

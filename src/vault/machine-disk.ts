@@ -1,8 +1,19 @@
 import { chmod, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rmdir, unlink, writeFile } from "node:fs/promises";
 import type { Disk, EntryType } from "./disk.ts";
 
+/** Swaps two names in one step, or throws the system's error. Node has no such call: who opens the vault brings it. */
+export type Exchange = (one: string, other: string) => void;
+
 /** The machine's own file systems. */
-export const machineDisk: Disk = {
+export function machineDisk(exchange: Exchange | null): Disk {
+  return { ...nodeDisk, exchange: async (one, other) => (exchange ?? cannotExchange)(one, other) };
+}
+
+const cannotExchange: Exchange = (path) => {
+  throw Object.assign(new Error("nobody here can exchange two names"), { code: "ENOSYS", errno: -38, path });
+};
+
+const nodeDisk: Omit<Disk, "exchange"> = {
   read: (file) => readFile(file),
   list: async (folder) => (await readdir(folder, { withFileTypes: true })).map((each) => ({ name: each.name, type: typeOf(each) })),
   async status(path) {

@@ -6,6 +6,7 @@ import { ensureFolder, isTemporary, unless } from "./atomic.ts";
 import type { VaultIdentity } from "./identity.ts";
 import { numberOf } from "./paths.ts";
 import type { Room } from "./room.ts";
+import { putBackOld } from "./switch-generation.ts";
 import { listIfThere, removeTree } from "./tree.ts";
 
 /**
@@ -53,16 +54,17 @@ async function removeOwn(room: Room, folder: string): Promise<void> {
 }
 
 /**
- * Removes what dumps, removals and writes that were cut off left behind, and gives the folders' names. What is found whole is made
+ * Removes what dumps, folds, removals and writes that were cut off left behind, and gives the folders' names. What is found whole is made
  * durable: the process that put it there may have died before its last sync. For the holder of the job's lease alone: to
  * anybody else a generation that is being made looks just like a leftover.
  */
 export async function sweepLeftovers(room: Room, vault: VaultIdentity, name: JobName): Promise<readonly string[]> {
   const { paths } = room;
+  await putBackOld(room, name);
   const stagings = paths.stagings(vault.id);
   const begin = `${stagings.prefix}${name}-`;
   const swept = [
-    ...(await sweepFolder(room, paths.generations(name), (entry) => /^\.(making|gone)-\d+$/.test(entry))),
+    ...(await sweepFolder(room, paths.generations(name), (entry) => /^\.(making|folding|gone)-\d+$/.test(entry))),
     ...(await sweepFolder(room, paths.runs(name), (entry) => /^\.gone-\d+$/.test(entry))),
     ...(await sweepFolder(
       room,

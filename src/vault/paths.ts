@@ -29,6 +29,10 @@ export function vaultPaths(root: string, stagingRoot: string | null, keyFile: st
     generations,
     generation: (name: JobName, number: number): string => path.join(generations(name), String(number)),
     making: (name: JobName, number: number): string => path.join(generations(name), `.making-${number}`),
+    /** A generation rewritten, on its way into the old one's place, and where two renames put the old one meanwhile. */
+    folding: (name: JobName, number: number): string => path.join(generations(name), `.folding-${number}`),
+    old: (name: JobName, number: number): string => path.join(generations(name), `.old-${number}`),
+    gone: (name: JobName, number: number): string => path.join(generations(name), `.gone-${number}`),
     /** The folder that holds the staging folders, and what this vault's staging folders there begin with. */
     stagings: (vaultId: string): { readonly folder: string; readonly prefix: string } =>
       stagingRoot === null

@@ -6,12 +6,13 @@ import { chainOf, readChain } from "./chain.ts";
 import type { Disk } from "./disk.ts";
 import { readFault, writeFault } from "./disk-fault.ts";
 import { exportFolder } from "./export-folder.ts";
+import { fold } from "./fold.ts";
 import { freeSpace } from "./free-space.ts";
 import { generationManifest, removeGeneration, sealedNumbers } from "./generation-files.ts";
 import { ensureVault, readIdentity, readKey, type VaultIdentity } from "./identity.ts";
 import * as jobs from "./job-files.ts";
 import { logFile } from "./log-files.ts";
-import { machineDisk } from "./machine-disk.ts";
+import { type Exchange, machineDisk } from "./machine-disk.ts";
 import { discard, prepare, sweepLeftovers } from "./making.ts";
 import { vaultPaths } from "./paths.ts";
 import type { Room } from "./room.ts";
@@ -29,13 +30,15 @@ export type VaultOptions = {
   readonly random: Random;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Without it a fold takes two renames to switch generations, and a crash between them waits for the next sweep. */
+  readonly exchange?: Exchange;
 };
 
 /**
  * The vault at a path. Opening reads only: a vault that is not there is an empty one, and is made by the first write; reading
  * works on a read-only mount. Faults at opening: `vault-newer`, `vault-file-damaged`, `vault-unwritable` if the path is no folder.
  */
-export async function openVault(options: VaultOptions, disk: Disk = machineDisk): Promise<Vault> {
+export async function openVault(options: VaultOptions, disk: Disk = machineDisk(options.exchange ?? null)): Promise<Vault> {
   const staging = options.stagingPath === null ? null : path.resolve(options.stagingPath);
   const root = path.resolve(options.path);
   const paths = vaultPaths(root, staging, options.keyPath === null ? null : path.resolve(options.keyPath));
@@ -128,6 +131,8 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk)
         const folders = members.map((manifest) => ({ ...manifest, folder: paths.generation(name, manifest.number) }));
         return verifyFolders(folders, onProgress);
       }),
+    fold: (name, number, parent, onProgress) =>
+      write(`folding point ${number} of ${name}`, async () => fold(room, await key(), { job: name, number, parent }, onProgress)),
     flatten: (name, number, into) =>
       read(`writing ${into}`, async () => {
         const chain = await chainOf(room, await key(), name, number);

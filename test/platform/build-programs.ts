@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { succeed } from "./child.ts";
+import { cacheFolder } from "./packages.ts";
 
 /** The sources: what is compiled, and the scripts and inputs that are copied beside it. */
 const sources = path.join(import.meta.dirname, "../programs");
@@ -16,8 +16,8 @@ export async function buildPrograms(): Promise<string> {
   const names = (await readdir(sources)).toSorted();
   const hash = createHash("sha256").update(flags.join(" "));
   for (const name of names) hash.update(`\0${name}\0`).update(await readFile(path.join(sources, name)));
-  const cache = path.join(process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache"), "holdfast-test-programs");
-  const built = path.join(cache, hash.digest("hex").slice(0, 16));
+  const cache = cacheFolder();
+  const built = path.join(cache, `programs-${hash.digest("hex").slice(0, 16)}`);
   if (await readdir(built).catch(() => null)) return built;
   await mkdir(cache, { recursive: true });
   const making = await mkdtemp(path.join(cache, ".making-"));

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, stat, truncate } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, stat, truncate } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { child } from "./child.ts";
@@ -12,7 +12,7 @@ import { kill, openWorld, type World } from "./world.ts";
 /** The part of a manifest that a person reads to put the files back by hand. */
 type Manifest = {
   readonly restoreOptions: readonly string[];
-  readonly capture: { readonly files: readonly { readonly path: string; readonly how: string; readonly size: number; readonly stored: string | null }[] };
+  readonly capture: { readonly files: readonly { readonly path: string; readonly how: string; readonly size: number; readonly mode: number; readonly stored: string | null }[] };
 };
 
 const platform = inject("platform");
@@ -39,7 +39,7 @@ describe.skipIf(!platform.ready)("without Holdfast (L7)", () => {
     await putBackByHand(manifest, folder);
     await goFast(world.cwd);
     const ended = await restoreByHand([...criu], folder, path.join(world.root, `by-hand-${number}`), manifest.restoreOptions);
-    expect(ended).toMatchObject({ status: 0 });
+    expect(ended).toEqual({ status: 0, errors: [] });
     expect(await readOutputs(proof, world.cwd, guarded.started.output)).toEqual(expected);
     expect(await digestOf(folder)).toEqual(before);
   });
@@ -51,7 +51,7 @@ describe.skipIf(!platform.ready)("without Holdfast (L7)", () => {
     const folder = path.join(world.vault, "jobs", proof.name, "generations", "3");
     await putBackByHand(JSON.parse(await readFile(path.join(folder, "holdfast.json"), "utf8")) as Manifest, folder);
     const ended = await restoreByHand([...criu], into, path.join(world.root, "by-hand-exported"), exported.restoreOptions);
-    expect(ended).toMatchObject({ status: 0 });
+    expect(ended).toEqual({ status: 0, errors: [] });
     expect(await readOutputs(proof, world.cwd, guarded.started.output)).toEqual(expected);
   });
 
@@ -60,11 +60,12 @@ describe.skipIf(!platform.ready)("without Holdfast (L7)", () => {
   });
 });
 
-/** As a person would with cp and truncate. */
+/** As a person would with cp, truncate and chmod. */
 async function putBackByHand(manifest: Manifest, folder: string): Promise<void> {
   for (const file of manifest.capture.files) {
     if (file.stored !== null) await copyFile(path.join(folder, file.stored), file.path);
     await truncate(file.path, file.size);
+    await chmod(file.path, file.mode);
   }
 }
 
@@ -73,7 +74,9 @@ async function restoreByHand(criu: readonly string[], images: string, work: stri
   await mkdir(work);
   const inside = 'echo 30000 >/proc/sys/kernel/ns_last_pid; exec "$@"';
   const words = ["restore", "--no-default-config", "-D", images, "-W", work, "-v4", "-o", "restore.log", ...options];
-  return child(["unshare", "-p", "-f", "--mount-proc", "sh", "-c", inside, "sh", ...criu, ...words], { seconds: 120 });
+  const { status } = await child(["unshare", "-p", "-f", "--mount-proc", "sh", "-c", inside, "sh", ...criu, ...words], { seconds: 120 });
+  const log = await readFile(path.join(work, "restore.log"), "utf8");
+  return { status, errors: log.split("\n").filter((line) => status !== 0 && line.includes("Error")) };
 }
 
 /** Every file of a generation, by name, length and content. */

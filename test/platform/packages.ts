@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { child } from "./child.ts";
 
 /** What the platform floor needs of Debian: a file that shows it is there, and the packages that bring it. */
@@ -42,4 +44,9 @@ export function aptGet(words: readonly string[], cwd = "/") {
     env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },
     seconds: 600,
   });
+}
+
+/** Where the floor keeps what it has built or downloaded. */
+export function cacheFolder(): string {
+  return path.join(process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache"), "holdfast-test");
 }

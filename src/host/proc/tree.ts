@@ -2,13 +2,13 @@ import { numbersIn, readKernelFile, readKernelLink } from "./kernel-file.ts";
 import { isDead, readStat, type ProcessStat } from "./stat.ts";
 
 /**
- * The process and all below it, parents first, zombies among them. Walked down by `children` files, so that it costs what the tree
+ * The process and all below it but for `except` and what is below that, parents first, zombies among them. Walked down by `children` files, so that it costs what the tree
  * costs and not what the machine runs. (proc_tid_children(5): exact only while the tree stands still, as CRIU's own walk.)
  */
-export function processesUnder(root: number): readonly ProcessStat[] {
+export function processesUnder(root: number, except: number | null = null): readonly ProcessStat[] {
   const found = new Map<number, ProcessStat>();
   const walk = (pid: number): void => {
-    if (found.has(pid)) return;
+    if (found.has(pid) || pid === except) return;
     const stat = readStat(pid);
     if (stat === null) return;
     found.set(pid, stat);
@@ -25,16 +25,17 @@ function childrenOf(pid: number): readonly number[] {
 }
 
 /**
- * Live processes of the init's own pid namespace that are not in the tree. A process that entered from outside (`nsenter`, CRIU
+ * Live processes of the init's own pid namespace that are not under the job's root: what it does while it is looked at makes no strays.
+ * A process that entered from outside (`nsenter`, CRIU
  * itself) is nobody's child in there, so a walk down from the init does not meet it.
  */
 export function strayProcesses(
   init: number,
-  tree: ReadonlySet<number>,
+  root: number,
 ): readonly { readonly pid: number; readonly comm: string }[] {
   const inside = readKernelLink(`/proc/${init}/ns/pid`);
   if (inside === null) return [];
-  const others = processesUnder(init).filter((stat) => stat.pid !== init && !tree.has(stat.pid) && !isDead(stat));
+  const others = processesUnder(init, root).filter((stat) => stat.pid !== init && !isDead(stat));
   return others.filter(({ pid }) => readKernelLink(`/proc/${pid}/ns/pid`) === inside).map(({ pid, comm }) => ({ pid, comm }));
 }
 

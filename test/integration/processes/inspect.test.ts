@@ -193,7 +193,9 @@ describe.skipIf(!isRoot)("the inspector", { timeout: 60_000 }, () => {
     if (parent !== null) await expect(processes.inspect(parent, null)).rejects.toMatchObject({ code: "pid-self" });
     const kernel = await processes.identify(2);
     if (kernel !== null) await expect(processes.inspect(kernel, null)).rejects.toMatchObject({ code: "pid-kernel-thread" });
-    await expect(processes.inspect({ ...boot, pid: 4_194_304, startTicks: 1 }, null)).rejects.toMatchObject({ code: "pid-unknown" });
+    await expect(processes.inspect({ ...boot, pid: 4_194_304, startTicks: 1 }, null)).rejects.toMatchObject({
+      code: "pid-unknown",
+    });
   });
 });
 

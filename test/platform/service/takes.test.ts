@@ -15,7 +15,7 @@ describe.skipIf(!platform.ready)(`a service over some jobs${reason}`, () => {
   let service: Service;
 
   const start = (name: string, schedule: readonly string[]) =>
-    world.json<StartDocument>(["run", "--name", name, "--cwd", world.cwd, ...schedule, "--", "sleep", "3600"]);
+    world.json<StartDocument>(["run", "--name", name, "--keep", "all", "--cwd", world.cwd, ...schedule, "--", "sleep", "3600"]);
   const status = async (name: string): Promise<Status> => (await world.json<{ jobs: readonly Status[] }>(["status", name])).jobs[0]!;
   const taken = (name: string, atLeast: number) => until(`take ${atLeast} of ${name}`, () => service.count("took", name) >= atLeast);
 
