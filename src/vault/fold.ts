@@ -44,6 +44,7 @@ export async function fold(
   if (place < 1) throw new Error(`generation ${number} of ${job} does not stand on ${parent}`);
   const aside = paths.folding(job, number);
   await removeTree(disk, aside);
+  let bytesMoved: number;
   const refuse = async (damage: readonly Damage[]): Promise<void> => {
     if (damage[0] !== undefined) throw await damaged(room, job, damage[0].number, `${damage[0].file}: ${damage[0].why}`);
   };
@@ -59,12 +60,16 @@ export async function fold(
     await disk.create(path.join(aside, MANIFEST), manifestBytes(manifest, key));
     await disk.sync(path.join(aside, MANIFEST));
     await disk.sync(aside);
-    await switchGeneration(room, job, number);
-    return { bytesMoved: folded.bytesMoved };
+    bytesMoved = folded.bytesMoved;
   } catch (error) {
+    // A full disk must not stay full of it; if this fails too, the next sweep does it.
+    await removeTree(disk, aside).catch(() => undefined);
     if (!(error instanceof Fault) || error.code !== "image-malformed") throw error;
     throw await damaged(room, job, number, error.message, error);
   }
+  // From here on `.folding-N` may be the old one: it is removed after the sync, or by the next sweep.
+  await switchGeneration(room, job, number);
+  return { bytesMoved };
 }
 
 function manifestAfter(own: Manifest, parent: Manifest | undefined, { digests, pagesKept }: FoldedFolder): Manifest {

@@ -42,7 +42,7 @@ export async function moreSteps(lab: Lab, name: string, count: number, log = "lo
 
 /** What the job wrote to its standard output and error. */
 export async function output(lab: Lab, name: string): Promise<string> {
-  return lab.must(`cat /vault/jobs/${name}/output/out`);
+  return lab.must(`cat /vault/holdfast/jobs/${name}/output/out`);
 }
 
 /**
@@ -50,7 +50,7 @@ export async function output(lab: Lab, name: string): Promise<string> {
  * step once and in order.
  */
 export async function finish(lab: Lab, name: string, run: number): Promise<{ exit: string; said: string; log: string }> {
-  const exit = `/vault/jobs/${name}/runs/${run}/exit`;
+  const exit = `/vault/holdfast/jobs/${name}/runs/${run}/exit`;
   await lab.must(`cd ${workOf(name)}; touch stop; for i in $(seq 1200); do [ -e ${exit} ] && break; sleep 0.1; done; rm stop`, 150);
   const { stdout, stderr, status } = await lab.run(`cat ${exit}; ${pages} verify ${workOf(name)}/log >/run/lines`);
   return {

@@ -67,7 +67,7 @@ export const findingTable = {
   "perf-event": { level: "refused", remedy: "run it without the profiler" },
   bpf: { level: "refused", remedy: "run it without BPF programs" },
   "anonymous-inode": { level: "refused", remedy: "switch off the feature that opened it" },
-  gpu: { level: "refused", remedy: "run it on the CPU, or rely on the program's own checkpoints" },
+  gpu: { level: "refused", remedy: "run it on the CPU, or rely on the restart files the program writes itself" },
   infiniband: { level: "refused", remedy: "keep MPI to shared memory and TCP (Open MPI: --mca btl self,vader,tcp)" },
   device: { level: "refused", remedy: "close the device while the job is under guard" },
 

@@ -27,8 +27,8 @@ export function statKernelLink(path: string): BigIntStats | null {
 
 /** `major:minor:inode`, as `/proc/PID/maps` writes it: major and minor in hex. (makedev(3): how a dev_t is packed.) */
 export function inodeText(dev: bigint, inode: bigint): string {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
-  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xffff_f000n);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffff_ff00n);
   return `${hex(major)}:${hex(minor)}:${inode}`;
 }
 

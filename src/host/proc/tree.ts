@@ -29,10 +29,7 @@ function childrenOf(pid: number): readonly number[] {
  * A process that entered from outside (`nsenter`, CRIU
  * itself) is nobody's child in there, so a walk down from the init does not meet it.
  */
-export function strayProcesses(
-  init: number,
-  root: number,
-): readonly { readonly pid: number; readonly comm: string }[] {
+export function strayProcesses(init: number, root: number): readonly { readonly pid: number; readonly comm: string }[] {
   const inside = readKernelLink(`/proc/${init}/ns/pid`);
   if (inside === null) return [];
   const others = processesUnder(init, root).filter((stat) => stat.pid !== init && !isDead(stat));

@@ -15,7 +15,7 @@ const statLine = (comm: string, flags = 4194560): string =>
 describe("/proc/PID/stat", () => {
   test("is read right whatever the process calls itself", () => {
     fc.assert(
-      fc.property(fc.string({ maxLength: 15, unit: fc.constantFrom(..."ab() )RSZ0123 ") }), (comm) => {
+      fc.property(fc.string({ maxLength: 15, unit: fc.constantFrom("a", "(", ")", " ", "R", "Z", "1") }), (comm) => {
         expect(parseStat(statLine(comm))).toMatchObject({
           pid: 4711,
           comm,

@@ -20,6 +20,8 @@ export class SimDisk implements Disk {
   calls = 0;
   /** A sync of these is a lie. */
   forgets: "file" | "folder" | null = null;
+  /** Can it exchange two names? */
+  exchanges = true;
   #root: Folder;
   #interruption: Interruption | null = null;
   #dead = false;
@@ -30,7 +32,7 @@ export class SimDisk implements Disk {
 
   /** The same disk with the same things unsynced. */
   clone(): SimDisk {
-    return new SimDisk(copy(this.#root, new Map()) as Folder);
+    return this.#likeThis(copy(this.#root, new Map()) as Folder);
   }
 
   interrupt(interruption: Interruption): void {
@@ -40,7 +42,13 @@ export class SimDisk implements Disk {
 
   /** What is on the disk when the machine is up again. */
   crashed(pick: Pick): SimDisk {
-    return new SimDisk(survivor(this.#root, pick, new Map()) as Folder);
+    return this.#likeThis(survivor(this.#root, pick, new Map()) as Folder);
+  }
+
+  #likeThis(root: Folder): SimDisk {
+    const disk = new SimDisk(root);
+    disk.exchanges = this.exchanges;
+    return disk;
   }
 
   /** What CRIU and thin would write: uncounted, unsynced. */
@@ -131,6 +139,19 @@ export class SimDisk implements Disk {
       folder.entries.delete(source);
       folder.entries.set(target, node);
       folder.unsynced.push({ from: source, to: target, node });
+    });
+  }
+
+  exchange(one: string, other: string): Promise<void> {
+    return this.#change(() => {
+      if (!this.exchanges) throw errno("EINVAL", one);
+      if (path.dirname(one) !== path.dirname(other)) throw new Error("an exchange across folders is two changes");
+      const folder = this.#folder(path.dirname(one));
+      const names = [path.basename(one), path.basename(other)] as const;
+      const [node, second] = [folder.entries.get(names[0]), folder.entries.get(names[1])];
+      if (node === undefined || second === undefined) throw errno("ENOENT", one);
+      folder.entries.set(names[0], second).set(names[1], node);
+      folder.unsynced.push({ swap: names, node, second });
     });
   }
 
@@ -230,6 +251,7 @@ type Folder = { readonly type: "folder"; readonly entries: Map<string, Node>; du
 type NameChange =
   | { readonly put: string; readonly node: Node }
   | { readonly drop: string }
+  | { readonly swap: readonly [string, string]; readonly node: Node; readonly second: Node }
   | { readonly from: string; readonly to: string; readonly node: Node };
 
 function newFolder(): Folder {
@@ -261,6 +283,7 @@ function survivingNames(folder: Folder, pick: Pick): Map<string, Node> {
     if (pick(2) === 0) continue;
     if ("put" in change) names.set(change.put, change.node);
     else if ("drop" in change) names.delete(change.drop);
+    else if ("swap" in change) names.set(change.swap[0], change.second).set(change.swap[1], change.node);
     else {
       names.delete(change.from);
       names.set(change.to, change.node);
@@ -277,7 +300,11 @@ function copy(node: Node, seen: Map<Node, Node>): Node {
   if (node.type === "folder" && same.type === "folder") {
     for (const [name, each] of node.entries) same.entries.set(name, copy(each, seen));
     same.durable = new Map([...node.durable].map(([name, each]) => [name, copy(each, seen)]));
-    same.unsynced = node.unsynced.map((change) => ("node" in change ? { ...change, node: copy(change.node, seen) } : change));
+    same.unsynced = node.unsynced.map((change) => {
+      if ("drop" in change) return change;
+      const moved = { ...change, node: copy(change.node, seen) };
+      return "second" in moved ? { ...moved, second: copy(moved.second, seen) } : moved;
+    });
   }
   return same;
 }
