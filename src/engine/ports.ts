@@ -145,7 +145,7 @@ export interface Vault {
   unfinishedRuns(
     name: JobName,
   ): Promise<readonly { readonly number: number; readonly folder: string; readonly undoFolder: string }[]>;
-  /** Throws away the folder of a run that never came to life. */
+  /** Throws away the folder of a run that never came to life, with its undo folder; the files have been put back. */
   removeRunFolder(name: JobName, number: number): Promise<void>;
   /** A path in the job's folder of logs, made if need be; old logs there are thinned to the newest fifty. */
   logFile(name: JobName, file: string): Promise<string>;

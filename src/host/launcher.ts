@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -48,8 +48,24 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     );
   }
 
+  /** A port that the job's dead loopback connections still hold (TIME_WAIT, a minute) is waited for. */
   async function bringBack(request: BringBackRequest): Promise<Launched> {
+    const until = performance.now() + portWaitMilliseconds;
+    for (;;) {
+      try {
+        return await bringBackOnce(request);
+      } catch (error) {
+        const held = error instanceof Fault && error.code === "restore-failed" && error.message.includes("Address already in use");
+        if (!held || performance.now() > until) throw error;
+        await sleep(2000);
+      }
+    }
+  }
+
+  async function bringBackOnce(request: BringBackRequest): Promise<Launched> {
     const { init } = await program();
+    // CRIU refuses to write over one that an earlier try left.
+    await rm(request.pidfile, { force: true });
     const said = path.join(request.runFolder, "criu.out");
     const { log, pidfile } = request;
     const cursor = await freePids(request.highestPid);
@@ -124,6 +140,9 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     while (processes.isAlive(init)) await sleep(10);
   }
 }
+
+/** The kernel's TIME_WAIT is 60 s, and not a setting. */
+const portWaitMilliseconds = 65_000;
 
 type Started = { readonly exitCode: number; readonly said: string };
 

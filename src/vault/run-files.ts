@@ -42,8 +42,13 @@ export async function makeRunFolder(room: Room, name: JobName, number: number): 
   return folder;
 }
 
-/** Harmless if it is gone. A crash in the middle leaves the folder whole, or a `.gone-…` for the next sweep. */
+/**
+ * Its undo folder goes first (the files are as they were before it): the next restore has the same number, and wants an unused one.
+ * Harmless if it is gone. A crash in the middle leaves the folder whole, or a `.gone-…` for the next sweep.
+ */
 export async function removeRunFolder(room: Room, name: JobName, number: number): Promise<void> {
+  const undo = room.paths.undo(name, number);
+  await removeWhole(room.disk, undo, path.join(path.dirname(undo), `.gone-${number}`));
   await removeWhole(room.disk, room.paths.run(name, number), path.join(room.paths.runs(name), `.gone-${number}`));
 }
 

@@ -54,7 +54,7 @@ test("every command has a help with an example, and ends it with 0", async () =>
 
 test("an option that is not there is refused by every command: exit status 2, one sentence, one JSON document", async () => {
   for (const words of commands) {
-    const named = words[0] === "run" || words[0] === "protect" ? ["--name", "x"] : [];
+    const named = await requiredOf(words);
     const text = await say([...words, ...named, "--no-such-option"]);
     expect(text.status, words.join(" ")).toBe(2);
     expect(text.stdout, words.join(" ")).toBe("");
@@ -64,6 +64,13 @@ test("an option that is not there is refused by every command: exit status 2, on
     expect(JSON.parse(json.stdout), words.join(" ")).toMatchObject({ fault: { code: "usage", message: expect.stringContaining("--no-such-option") } });
   }
 });
+
+/** The options the command does not go without: of those it tells first. */
+async function requiredOf(words: readonly string[]): Promise<readonly string[]> {
+  const { stderr } = await say([...words, "x", "x"]);
+  const [, option] = /required option '(--[\w-]+) / .exec(stderr) ?? [];
+  return option === undefined ? [] : [option, "1"];
+}
 
 test("missing and surplus words are usage faults", async () => {
   for (const words of [["run", "--name", "x"], ["run", "--", "true"], ["take"], ["export", "x"], ["status", "a", "b"], ["check"], ["nonsense"], ["protect", "x", "--name", "y"]]) {

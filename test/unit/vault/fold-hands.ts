@@ -9,28 +9,30 @@ import { checkStructure } from "../../../src/vault/verify.ts";
 import type { SimDisk } from "./sim-disk.ts";
 
 type Written = { readonly result: Awaited<ReturnType<typeof foldFolder>>; readonly files: readonly (readonly [string, Buffer | string])[] };
-const foldedBefore = new Map<string, Written>();
+type Checked = Awaited<ReturnType<typeof checkStructure>>;
+
+/** By everything that lies in the folders: the same work is done once. */
+const folded = new Map<string, Promise<Written>>();
+const checked = new Map<string, Promise<Checked>>();
 
 /**
  * The real page work, done in a copy of the simulated disk's folders on a real one; what it wrote comes back unsynced, as nothing of it
- * need be durable. The same work on the same folders is done once.
+ * need be durable.
  */
 export function handsOn(disk: SimDisk): FoldHands {
   return {
-    checkStructure: (chain) => inCopy(disk, chain, (copies) => checkStructure(copies)),
-    foldFolder: async ({ chain, parent, into }, onProgress) => {
-      const hash = createHash("sha256").update(`onto ${parent}`);
-      for (const { folder, digests } of chain) {
-        for (const name of Object.keys(digests)) hash.update(`${folder}/${name}`).update(await disk.read(`${folder}/${name}`));
-      }
-      const key = hash.digest("hex");
-      const work = foldedBefore.get(key) ?? (await inCopy(disk, chain, async (copies, root) => {
+    async checkStructure(chain) {
+      const seen = await fingerprint(disk, chain, "check");
+      return remembered(checked, seen, () => inCopy(disk, chain, checkStructure));
+    },
+    async foldFolder({ chain, parent, into }) {
+      const seen = await fingerprint(disk, chain, `onto ${parent}`);
+      const work = await remembered(folded, seen, () => inCopy(disk, chain, async (copies, root) => {
         const aside = path.join(root, "aside");
         await mkdir(aside);
-        const result = await foldFolder({ chain: copies, parent, into: aside }, onProgress);
+        const result = await foldFolder({ chain: copies, parent, into: aside }, () => undefined);
         return { result, files: await contentsOf(aside) };
       }));
-      foldedBefore.set(key, work);
       for (const [name, content] of work.files) {
         if (typeof content === "string") disk.putLink(`${into}/${name}`, content);
         else disk.put(`${into}/${name}`, content);
@@ -38,6 +40,29 @@ export function handsOn(disk: SimDisk): FoldHands {
       return work.result;
     },
   };
+}
+
+function remembered<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = known.get(key) ?? make();
+  known.set(key, found);
+  return found;
+}
+
+async function fingerprint(disk: SimDisk, chain: readonly SealedFolder[], what: string): Promise<string> {
+  const hash = createHash("sha256").update(what);
+  const visit = async (folder: string, at: string): Promise<void> => {
+    for (const { name, type } of await disk.list(folder)) {
+      const below = `${folder}/${name}`;
+      hash.update(`\0${at}/${name} ${type} `);
+      if (type === "folder") await visit(below, `${at}/${name}`);
+      else hash.update(type === "link" ? await disk.readLink(below) : await disk.read(below));
+    }
+  };
+  for (const member of chain) {
+    hash.update(JSON.stringify([member.number, member.digests, member.parent]));
+    await visit(member.folder, path.basename(member.folder));
+  }
+  return hash.digest("hex");
 }
 
 async function inCopy<T>(

@@ -65,7 +65,7 @@ describe.each(modes)("where $mode,", ({ exchanges }) => {
     expect(disk.calls).toBe(0);
   });
 
-  async function cutAndCheck(at: number, n: number, pick: Pick): Promise<boolean> {
+  async function cutAndCheck(at: number, n: number, picks: readonly Pick[]): Promise<boolean> {
     const disk = diskBefore(at);
     disk.interrupt({ at: n, how: "power-cut" });
     const cut = await (steps[at] as (typeof steps)[number]).act(disk).then(
@@ -75,22 +75,24 @@ describe.each(modes)("where $mode,", ({ exchanges }) => {
         return true;
       },
     );
-    const up = disk.crashed(pick);
-    // Even before the sweep, wherever names can be exchanged; done is done.
-    if (exchanges || !cut) expect(cut ? [content[at], content[at + 1]] : [content[at + 1]]).toContain(await readBack(up));
-    await (await openOn(up)).sweepLeftovers(lj);
-    const swept = await readBack(up);
-    expect(cut ? [content[at], content[at + 1]] : [content[at + 1]]).toContain(swept);
-    expect(up.everything().filter((name) => /\/\.(folding|old|gone|making)-/.test(name))).toEqual([]);
-    expect(await readBack(up.crashed(nothingLasts))).toBe(swept);
+    // Done is done: a step that resolved is there for good.
+    const allowed = cut ? [content[at], content[at + 1]] : [content[at + 1]];
+    for (const pick of picks) {
+      const up = disk.crashed(pick);
+      // Where names cannot be exchanged, only after the sweep.
+      if (exchanges || !cut) expect(allowed).toContain(await readBack(up));
+      await (await openOn(up)).sweepLeftovers(lj);
+      const swept = await readBack(up);
+      expect(allowed).toContain(swept);
+      expect(up.everything().filter((name) => /\/\.(folding|old|gone|making)-/.test(name))).toEqual([]);
+      expect(await readBack(up.crashed(nothingLasts))).toBe(swept);
+    }
     return cut;
   }
 
   describe.each(steps.map(({ name }, at) => ({ name, at })))("when the power goes during $name", ({ at }) => {
     test("after any n-th call, every point reads back as before or after, page for page", async () => {
-      for (let n = 0, cut = true; cut; n++) {
-        for (const pick of [nothingLasts, namesLast, everythingLasts]) cut = await cutAndCheck(at, n, pick);
-      }
+      for (let n = 0, cut = true; cut; n++) cut = await cutAndCheck(at, n, [nothingLasts, namesLast, everythingLasts]);
     });
 
     test("whatever subset of the unsynced names and bytes lasts", async () => {
@@ -99,7 +101,7 @@ describe.each(modes)("where $mode,", ({ exchanges }) => {
       await (steps[at] as (typeof steps)[number]).act(disk);
       await fc.assert(
         fc.asyncProperty(fc.nat(disk.calls), fc.infiniteStream(fc.nat(11)), async (n, choices) => {
-          await cutAndCheck(at, n, (count) => choices.next().value % count);
+          await cutAndCheck(at, n, [(count) => choices.next().value % count]);
         }),
         { numRuns: 60 },
       );
@@ -167,7 +169,7 @@ describe.each(modes)("where $mode,", ({ exchanges }) => {
           () => false,
           () => true,
         );
-        for (const pick of [nothingLasts, namesLast, everythingLasts, firstOfNames]) {
+        for (const pick of [nothingLasts, namesLast, everythingLasts]) {
           const found = await readBack(disk.crashed(pick)).catch(() => "unreadable");
           isBroken ||= !(cut ? [content[0], content[1]] : [content[1]]).includes(found);
         }
@@ -219,7 +221,7 @@ async function readBack(disk: SimDisk): Promise<string> {
     const { kind, parent, pages, id } = manifest;
     const said = { id, kind, parent: parent?.number ?? null, link, kept: pages.kept };
     found[number] = { ...said, pages: await lettersOf(disk, number) };
-    expect(await lettersOf(disk, number)).toBe(letters[number]);
+    expect(found[number]).toHaveProperty("pages", letters[number]);
   }
   return JSON.stringify(found);
 }
@@ -300,5 +302,3 @@ const nothingLasts: Pick = () => 0;
 /** Every rename, and none of the bytes. */
 const namesLast: Pick = (count) => (count === 2 ? 1 : 0);
 const everythingLasts: Pick = () => 1;
-/** Names that were made last, and then nothing more is known. */
-const firstOfNames: Pick = (count) => (count === 2 ? 1 : 2);
