@@ -11,6 +11,7 @@ import { rebuild, type RebuildReport } from "./engine/rebuild.ts";
 import { Fault } from "./faults/fault.ts";
 import { exchangeNames } from "./host/exchange.ts";
 import { openFiles } from "./host/files/files.ts";
+import { installCompiler } from "./host/install-compiler.ts";
 import { inspectFolder } from "./host/folder-facts.ts";
 import { machineClock } from "./host/clock.ts";
 import { machineHost } from "./host/host.ts";
@@ -71,10 +72,16 @@ export async function rebuildCatalogue(settings: Settings): Promise<RebuildRepor
   }
 }
 
-/** What `doctor --fix` does: a CRIU that works here, and the init. Faults: `criu-install-failed`, `compiler-missing`. */
+/** What `doctor --fix` does: a CRIU that works here, and the init, with a compiler for it if there is none. Faults: `criu-install-failed`, `compiler-missing`. */
 export async function makeReady(settings: Settings, say: (text: string) => void): Promise<void> {
   if (settings.criu.path === "auto") await installCriu({ ...criuPlaces(settings), aptFolder: "/etc/apt" }, say);
-  await initProgram(cacheRoot(settings));
+  try {
+    await initProgram(cacheRoot(settings));
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== "compiler-missing") throw error;
+    await installCompiler(say);
+    await initProgram(cacheRoot(settings));
+  }
 }
 
 /** What `doctor` looks at; nothing is changed but for trial files that are removed again. */

@@ -17,7 +17,7 @@ export type ExpireFacts = RetentionFacts & { readonly generations: readonly Gene
 
 /**
  * Retention, and the order of work that carries it out. What an earlier pass withdrew and a crash kept from being swept is in it again.
- * A generation that a damaged one stands on is spared: a repair of the damage must find it.
+ * A generation that a damaged one stands on is spared, unless that one goes too: a repair of the damage must find it.
  */
 export function planExpire(facts: ExpireFacts): ExpirePlan {
   const retention = planRetention(facts);
@@ -38,9 +38,10 @@ export function planFolds(
   const sound = soundNumbers(generations);
   const spared = new Map<number, string>();
   for (const one of newestFirst) {
-    if (sound.has(one.number)) continue;
+    if (sound.has(one.number) || (withdrawn.has(one.number) && !spared.has(one.number))) continue;
+    const what = one.state === "damaged" ? "which is damaged" : "which stands on damage";
     for (const below of ancestors(one, byNumber))
-      if (withdrawn.has(below)) spared.set(below, `generation ${one.number}, which is damaged, stands on it`);
+      if (withdrawn.has(below)) spared.set(below, `generation ${one.number}, ${what}, stands on it`);
   }
   const going = new Set([...withdrawn].filter((number) => byNumber.has(number) && !spared.has(number)));
   const folds = newestFirst

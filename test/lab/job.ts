@@ -22,9 +22,9 @@ export type Faulty = { readonly fault: { readonly code: string; readonly message
 /** Where a job works: a disk that keeps. */
 export const workOf = (name: string): string => `/work/${name}`;
 
-/** Starts `pages` under guard; it makes some ten steps a second. */
+/** Starts `pages` under guard; it makes some three steps a second. */
 export async function startPages(lab: Lab, name: string, options = ""): Promise<Started> {
-  return startJob(lab, name, `${pages} run log 20000`, options);
+  return startJob(lab, name, `${pages} run log 250000`, options);
 }
 
 export async function startJob(lab: Lab, name: string, command: string, options = ""): Promise<Started> {

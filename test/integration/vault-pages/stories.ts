@@ -37,17 +37,13 @@ const seen: fc.Arbitrary<Seen> = fc
 
 const perhaps = fc.option(seen, { freq: 4 });
 
-/** Two to four dumps of up to three memories that come, go and change, often back to what they were. */
-export const stories: fc.Arbitrary<Story> = fc.record({
-  dumps: fc.array(
-    fc.record(Object.fromEntries(names.map((name) => [name, perhaps])) as Record<(typeof names)[number], typeof perhaps>),
-    {
-      minLength: 2,
-      maxLength: 4,
-    },
-  ),
-  tracked: fc.boolean(),
-});
+/** So many dumps of up to three memories that come, go and change, often back to what they were. */
+export function storiesOf(minLength: number, maxLength: number): fc.Arbitrary<Story> {
+  const dump = fc.record(Object.fromEntries(names.map((name) => [name, perhaps])) as Record<(typeof names)[number], typeof perhaps>);
+  return fc.record({ dumps: fc.array(dump, { minLength, maxLength }), tracked: fc.boolean() });
+}
+
+export const stories = storiesOf(2, 4);
 
 /** The full dump number `k`, as if there were no parent. Ids of pages files differ from dump to dump, as CRIU's do. */
 export function fullDump({ dumps }: Story, k: number): readonly Memory[] {

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-enum { PAGE = 4096, WORDS = PAGE / 8, HOT = 16, RING = 6144, PER = 24, STILL = 1536, SAME = 64, DROPPED = 128, MOVED = 64, SHARED = 64, OWN = 512 };
+enum { PAGE = 4096, WORDS = PAGE / 8, HOT = 16, RING = 6144, PER = 8, STILL = 1536, SAME = 64, DROPPED = 128, MOVED = 64, SHARED = 64, OWN = 512 };
 
 typedef uint64_t page[WORDS];
 
