@@ -27,7 +27,7 @@ export type RetentionPlan = {
 export function planRetention(facts: RetentionFacts): RetentionPlan {
   const points = facts.points.toSorted((a, b) => a.number - b.number);
   const safe = alwaysKept(points, facts.restoredFrom);
-  const wanted = new Map(points.map((point) => [point.number, wantedBy(point, points, facts)] as const));
+  const wanted = wantedByRules(facts);
   const givenUp = giveUp(points, facts.policy, safe, wanted);
   const kept: RetentionPlan["kept"][number][] = [];
   const expired: RetentionPlan["expired"][number][] = [];
@@ -56,33 +56,53 @@ function alwaysKept(points: readonly Generation[], restoredFrom: ReadonlySet<num
   );
 }
 
-function wantedBy(point: Generation, points: readonly Generation[], { policy, zone }: RetentionFacts): readonly string[] {
-  const newestFirst = points.filter((one) => one.timeline === point.timeline).toReversed();
-  const reasons: string[] = [];
+/** For every point the rules that want it; each timeline is gone through once for each rule. */
+function wantedByRules({ points, policy, zone }: RetentionFacts): ReadonlyMap<number, readonly string[]> {
+  const wanted = new Map<number, string[]>(points.map((point) => [point.number, []]));
   const { last, within, calendar } = policy;
-  const rules = [last, within, ...Object.values(calendar)];
-  if (rules.every((rule) => rule === null)) reasons.push("no rule says otherwise");
-  if (last !== null && newestFirst.indexOf(point) < last) reasons.push(`last ${newestFirst.indexOf(point) + 1} of ${last}`);
-  const newest = newestFirst[0]?.takenAt ?? point.takenAt;
-  if (within !== null && newest - point.takenAt <= within) reasons.push("within");
-  for (const bucket of calendarBuckets) {
-    const place = placeIn(point, newestFirst, bucket, zone);
-    const count = calendar[bucket];
-    if (count !== null && place !== null && place < count) reasons.push(`${bucket} ${place + 1} of ${count}`);
+  const keepsAll = [last, within, ...Object.values(calendar)].every((rule) => rule === null);
+  for (const newestFirst of timelines(points)) {
+    const newest = newestFirst[0]?.takenAt ?? 0;
+    for (const [index, point] of newestFirst.entries()) {
+      const reasons = wanted.get(point.number);
+      if (keepsAll) reasons?.push("no rule says otherwise");
+      if (last !== null && index < last) reasons?.push(`last ${index + 1} of ${last}`);
+      if (within !== null && newest - point.takenAt <= within) reasons?.push("within");
+    }
+    for (const bucket of calendarBuckets) {
+      const count = calendar[bucket] ?? 0;
+      for (const [index, point] of newestOfEach(newestFirst, bucket, zone, count).entries()) {
+        wanted.get(point.number)?.push(`${bucket} ${index + 1} of ${count}`);
+      }
+    }
   }
-  return reasons;
+  return wanted;
 }
 
-/** How many buckets back this point is the newest of its bucket; `null` if a newer one of the bucket is there. */
-function placeIn(point: Generation, newestFirst: readonly Generation[], bucket: CalendarBucket, zone: string): number | null {
-  const own = bucketOf(point.takenAt, bucket, zone);
-  const keys: string[] = [];
-  for (const one of newestFirst) {
-    const key = bucketOf(one.takenAt, bucket, zone);
-    if (one === point) return keys.includes(own) ? null : keys.length;
-    if (!keys.includes(key)) keys.push(key);
+function timelines(points: readonly Generation[]): readonly (readonly Generation[])[] {
+  const byTimeline = new Map<number, Generation[]>();
+  for (const point of points.toSorted((a, b) => b.number - a.number)) {
+    const own = byTimeline.get(point.timeline);
+    if (own) own.push(point);
+    else byTimeline.set(point.timeline, [point]);
   }
-  return null;
+  return [...byTimeline.values()];
+}
+
+/** The newest point of each of the newest `count` buckets that have one. */
+function newestOfEach(
+  newestFirst: readonly Generation[],
+  bucket: CalendarBucket,
+  zone: string,
+  count: number,
+): readonly Generation[] {
+  const chosen = new Map<string, Generation>();
+  for (const point of newestFirst) {
+    if (chosen.size === count) break;
+    const key = bucketOf(point, bucket, zone);
+    if (!chosen.has(key)) chosen.set(key, point);
+  }
+  return [...chosen.values()];
 }
 
 const formats = {
@@ -93,9 +113,17 @@ const formats = {
   yearly: "yyyy",
 } as const;
 
+/** A point's buckets never change, and naming them is the dear part of a plan over ten thousand points. */
+const known = new WeakMap<Generation, Map<string, string>>();
+
 /** The offset belongs to the hour's name: the hour that a daylight-saving night has twice is two hours. */
-function bucketOf(takenAt: number, bucket: CalendarBucket, zone: string): string {
-  return DateTime.fromMillis(takenAt, { zone }).toFormat(formats[bucket]);
+function bucketOf(point: Generation, bucket: CalendarBucket, zone: string): string {
+  const names = known.get(point) ?? new Map<string, string>();
+  known.set(point, names);
+  const key = `${bucket} ${zone}`;
+  const name = names.get(key) ?? DateTime.fromMillis(point.takenAt, { zone }).toFormat(formats[bucket]);
+  names.set(key, name);
+  return name;
 }
 
 /** Points taken away by `max-points` and `max-bytes`: those that the fewest rules want first, of these the oldest first. */

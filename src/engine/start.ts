@@ -43,7 +43,6 @@ async function withNewJob(ports: Ports, job: Job, begin: (runFolder: string) => 
     } catch (error) {
       await ports.launcher.abandon(runFolder);
       await catalogue.removeJob(job.name);
-      await catalogue.removeJob(job.name);
       await vault.removeJob(job.name);
       throw error;
     }

@@ -20,17 +20,23 @@ export async function verify(ports: Ports, name: JobName, number: number | null)
     await reconcile(ports, await findJob(ports, name));
     const offered = await points(ports, name);
     const wanted = number === null ? headsOf(offered) : [(await choosePoint(ports, name, { type: "point", number })).number];
-    const damage = new Map<string, Damage>();
-    for (const one of wanted) {
-      const found = await ports.vault.verifyChain(name, one, (bytes, total) => {
-        ports.events.emit({ type: "progress", verb: "verify", job: name, bytes, total });
-      });
-      for (const part of found) damage.set(`${part.number} ${part.file}`, part);
-    }
-    for (const { number: at, file, why } of damage.values())
-      await mark(ports, name, at, { state: "damaged", reason: `${file}: ${why}` });
-    return { job: name, checked: number === null ? offered.map((one) => one.number) : [number], damage: [...damage.values()] };
+    const damage = await readBack(ports, name, wanted);
+    return { job: name, checked: number === null ? offered.map((one) => one.number) : [number], damage };
   });
+}
+
+/** Reads these points back with their chains, for a caller that holds the job's lease; writes down and gives the damage found. */
+export async function readBack(ports: Ports, name: JobName, numbers: readonly number[]): Promise<readonly Damage[]> {
+  const damage = new Map<string, Damage>();
+  for (const one of numbers) {
+    const found = await ports.vault.verifyChain(name, one, (bytes, total) => {
+      ports.events.emit({ type: "progress", verb: "verify", job: name, bytes, total });
+    });
+    for (const part of found) damage.set(`${part.number} ${part.file}`, part);
+  }
+  for (const { number, file, why } of damage.values())
+    await mark(ports, name, number, { state: "damaged", reason: `${file}: ${why}` });
+  return [...damage.values()];
 }
 
 /** The last of each chain: reading it back reads the whole chain once. */

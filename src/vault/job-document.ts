@@ -64,6 +64,7 @@ export const marksDocument: DocumentKind<Marks> = {
       state: z.enum(["sealed", "damaged", "failed", "expired"]).exactOptional(),
       reason: z.string().exactOptional(),
       provenAt: z.number().exactOptional(),
+      note: z.string().exactOptional(),
       held: z.boolean().exactOptional(),
     }),
   ),

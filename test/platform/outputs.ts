@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
+import { boot, reboot } from "./guard.ts";
 import type { Proof } from "./proof-programs.ts";
 
 /** What a run of a program left: sha256 and length of each output, and of standard output where it is compared. */
@@ -15,15 +16,17 @@ export async function undisturbed(proof: Proof, programs: string, unique: string
   const stdout = path.join(cwd, ".stdout");
   try {
     await goFast(cwd);
+    await boot(proof, unique);
     const [file = "", ...words] = proof.command(programs, unique);
     const out = openSync(stdout, "a");
-    const started = spawn(file, words, { cwd, stdio: ["ignore", out, out], timeout: 240_000 });
+    const started = spawn(file, words, { cwd, env: { ...process.env, ...proof.env?.(unique) }, stdio: ["ignore", out, out], timeout: 240_000 });
     closeSync(out);
     const [status, signal] = (await once(started, "exit")) as [number | null, string | null];
     if (status !== proof.status) throw new Error(`undisturbed ${proof.name} ended with ${status ?? signal}: ${await readFile(stdout, "utf8")}`);
     return await readOutputs(proof, cwd, stdout);
   } finally {
     await rm(cwd, { recursive: true, force: true });
+    await reboot(proof, unique);
   }
 }
 

@@ -16,8 +16,10 @@ export type Proof = {
   readonly stdout: "compared" | "has times in it";
   readonly place: Place;
   readonly include?: readonly string[];
-  /** Globs of what a reboot takes away besides; removed before each restore. */
-  reboot?(unique: string): readonly string[];
+  /** Files and folders in temporary places that are its own; a reboot takes them away, and so does the proof before each restore. */
+  runtime?(unique: string): readonly string[];
+  /** Its environment besides the caller's. */
+  env?(unique: string): Readonly<Record<string, string>>;
   /** Milliseconds between two generations; at least ten are taken. */
   readonly every: number;
 };
@@ -30,6 +32,14 @@ const meltOutputs = {
   // LAMMPS prints how long it took, and where; what it computed must be the same.
   ignore: { file: "log.lammps", lines: /time|CPU use|Performance|%|^(Pair|Neigh|Comm|Output|Modify|Other) +\|/i },
   stdout: "has times in it",
+} as const;
+/** OpenMPI's session folder and shared-memory segments, in folders of the test's own: nobody else's may be taken away. */
+const openMpi = {
+  runtime: (unique: string) => [`/tmp/${unique}`, `/dev/shm/${unique}`],
+  env: (unique: string) => ({
+    OMPI_MCA_orte_tmpdir_base: `/tmp/${unique}`,
+    OMPI_MCA_btl_vader_backing_directory: `/dev/shm/${unique}`,
+  }),
 } as const;
 
 export const proofs = {
@@ -72,7 +82,7 @@ export const proofs = {
     outputs: ["workers.out"],
     stdout: "compared",
     place: "temporary",
-    reboot: (unique) => [`/dev/shm/${unique}`],
+    runtime: (unique) => [`/dev/shm/${unique}`],
     every: 100,
   },
   sysv: {
@@ -97,11 +107,12 @@ export const proofs = {
   },
   lammps: {
     name: "lammps",
-    law: "LAMMPS, started plainly, with the helper and the loopback TCP it brings along",
+    law: "LAMMPS, started plainly, with the helper, the loopback TCP and the session folder it brings along",
     command: melt,
     status: 0,
     ...meltOutputs,
     place: "disk",
+    ...openMpi,
     every: 700,
   },
   mpi: {
@@ -111,7 +122,7 @@ export const proofs = {
     status: 0,
     ...meltOutputs,
     place: "disk",
-    reboot: () => ["/dev/shm/vader_segment.*", "/tmp/ompi.*"],
+    ...openMpi,
     every: 700,
   },
 } as const satisfies Record<string, Proof>;

@@ -24,7 +24,6 @@ export function prove(proof: Proof): void {
 
     beforeAll(async () => {
       expected = await undisturbed(proof, programs, unique);
-      await reboot(proof, unique);
       world = await openWorld(proof.place);
     }, 300_000);
 

@@ -245,20 +245,18 @@ describe.skipIf(!platform.ready)("a vault on a file system of its own", () => {
     const output = path.join(world.root, "out");
     started = await world.json<StartDocument>(
       ["run", "--name", "job", "--cwd", world.cwd, "--every", "never", "--keep", "all", "--output", output, "--", ...job()],
-      small,
     );
-    await world.json<TakeDocument>(["take", "job"], small);
+    await world.json<TakeDocument>(["take", "job"]);
   });
   afterEach(async () => {
     await kill(started.initPid);
     await succeed(["umount", world.vault]);
     await world.close();
   });
-  const small = { HOLDFAST_VAULT_MIN_FREE: "1MiB" };
 
   test("with less room than vault.min-free no generation is begun: space-short", async () => {
     const before = await snapshot(world.vault, apart);
-    const refusal = await world.fault(["take", "job"]);
+    const refusal = await world.fault(["take", "job"], { HOLDFAST_VAULT_MIN_FREE: "1GiB" });
     expect(refusal).toMatchObject({ code: "space-short", status: table["space-short"].exit });
     expect(await snapshot(world.vault, apart)).toEqual(before);
     expect(await runsOn()).toBe(true);
@@ -267,13 +265,13 @@ describe.skipIf(!platform.ready)("a vault on a file system of its own", () => {
   test("full in the middle of a dump: vault-full, the job runs on, and the next generation is a base that says why", async () => {
     await succeed(["mount", "-o", "remount,size=80M", world.vault]);
     const before = await snapshot(path.join(world.vault, "jobs/job/generations"));
-    const refusal = await world.fault(["take", "job"], small);
+    const refusal = await world.fault(["take", "job"]);
     expect(refusal).toMatchObject({ code: "vault-full", status: table["vault-full"].exit });
     expect(await snapshot(path.join(world.vault, "jobs/job/generations"))).toEqual(before);
     expect((await pointsOf(world, "job")).map((point) => point.number)).toEqual([1]);
     expect(await runsOn()).toBe(true);
     await succeed(["mount", "-o", "remount,size=400M", world.vault]);
-    const next = await world.json<TakeDocument>(["take", "job"], small);
+    const next = await world.json<TakeDocument>(["take", "job"]);
     expect(next).toMatchObject({ kind: "base", parent: null });
     expect(next.reason).toMatch(/did not end well/);
   });
@@ -282,14 +280,14 @@ describe.skipIf(!platform.ready)("a vault on a file system of its own", () => {
     await succeed(["mount", "-o", "remount,ro", world.vault]);
     const before = await snapshot(world.vault);
     for (const words of [["take", "job"], ["run", "--name", "new", "--", "sleep", "60"]]) {
-      const refusal = await world.fault(words, small);
+      const refusal = await world.fault(words);
       expect(refusal).toMatchObject({ code: "vault-unwritable", status: table["vault-unwritable"].exit });
     }
     expect((await pointsOf(world, "job")).map((point) => point.number)).toEqual([1]);
     expect(await snapshot(world.vault)).toEqual(before);
     expect(await runsOn()).toBe(true);
     await succeed(["mount", "-o", "remount,rw", world.vault]);
-    expect(await world.json<TakeDocument>(["take", "job"], small)).toMatchObject({ point: 2 });
+    expect(await world.json<TakeDocument>(["take", "job"])).toMatchObject({ point: 2 });
   });
 
   /** The job goes on writing. */

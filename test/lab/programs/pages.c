@@ -1,8 +1,8 @@
 /*
  * A job whose whole memory is a known function of its step, every page of it checked by itself at every step.
  *
- *   pages run LOG MICROS     goes on until a file `stop` is in the working directory, then checks once more and ends with 7;
- *                            with a file `exec` there it becomes a new `pages run LOG.next MICROS` under the same pid
+ *   pages run LOG MICROS [steady]     goes on until a file `stop` is in the working directory, then ends with 7; with a file `exec` there it
+ *                            becomes a new `pages run LOG.next MICROS` under the same pid; `steady` leaves out `dropped` and `moved`
  *   pages verify LOG         0 if LOG holds every step's line once, in order, and nothing else
  *
  * What the kinds of memory are for: `hot` is written at each step, `ring` seldom (a lost interval stays lost for hundreds of steps), `still`
@@ -19,6 +19,7 @@ enum { PAGE = 4096, WORDS = PAGE / 8, HOT = 16, RING = 6144, PER = 8, STILL = 15
 typedef uint64_t page[WORDS];
 
 static page *hot, *ring, *still, *same_, *dropped, *moved, *shared, *own;
+static int steady;
 
 static page *map(long pages, int flags)
 {
@@ -61,12 +62,12 @@ static void write_step(long step)
 	}
 	for (int i = 0; i < SAME; i++)
 		fill(&same_[i], i + 5);
-	if (step % 16 == 3)
+	if (!steady && step % 16 == 3)
 		for (int i = 0; i < DROPPED; i++)
 			fill(&dropped[i], step + i);
-	if (step % 16 == 11)
+	if (!steady && step % 16 == 11)
 		must(!madvise(dropped, DROPPED * PAGE, MADV_DONTNEED), "madvise");
-	if (step % 32 == 7) {
+	if (!steady && step % 32 == 7) {
 		must(!munmap(moved, MOVED * PAGE), "munmap");
 		moved = map(MOVED, MAP_PRIVATE);
 		for (int i = 0; i < MOVED; i++)
@@ -91,13 +92,13 @@ static void check_all(long step)
 	for (int i = 0; i < SAME; i++)
 		check(&same_[i], i + 5, "same", i, step);
 	long full = step < 3 ? -1 : step - (step - 3) % 16, empty = step < 11 ? -1 : step - (step - 11) % 16;
-	for (int i = 0; i < DROPPED; i++) {
+	for (int i = 0; !steady && i < DROPPED; i++) {
 		if (full > empty)
 			check(&dropped[i], full + i, "dropped", i, step);
 		else if (i % 2)	/* the others are not even looked at */
 			same(dropped[i][0] == 0 && dropped[i][WORDS - 1] == 0, "dropped", step);
 	}
-	for (int i = 0; step >= 7 && i < MOVED; i++)
+	for (int i = 0; !steady && step >= 7 && i < MOVED; i++)
 		check(&moved[i], step - (step - 7) % 32 + i, "moved", i, step);
 	for (long n = 0; n < SHARED / 2; n++) {
 		long by = writer(n, SHARED / 2, 2, step);
@@ -111,6 +112,8 @@ static void child(int in, int out)
 {
 	char byte;
 	own = map(OWN, MAP_PRIVATE);
+	for (long n = 0; n < OWN; n++)
+		fill(&own[n], n);
 	for (long step = 0; read(in, &byte, 1) == 1; step++) {
 		for (int i = 0; i < 4; i++) {
 			long n = step % (OWN / 4) * 4 + i;
@@ -119,8 +122,7 @@ static void child(int in, int out)
 		fill(&shared[SHARED / 2 + step % (SHARED / 2)], step);
 		for (long n = 0; n < OWN; n++) {
 			long by = writer(n, OWN, 4, step);
-			if (by >= 0)
-				check(&own[n], by * 7 + n, "the child's ring", n, step);
+			check(&own[n], by < 0 ? (uint64_t)n : (uint64_t)(by * 7 + n), "the child's ring", n, step);
 		}
 		for (long n = 0; n < SHARED / 2; n++) {
 			long by = writer(n, SHARED / 2, 1, step);
@@ -163,6 +165,7 @@ int main(int argc, char **argv)
 	must(argc >= 3, "usage");
 	if (!strcmp(argv[1], "verify"))
 		return verify(argv[2]);
+	steady = argc > 4;
 	log = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	must(log >= 0, argv[2]);
 	shared = map(SHARED, MAP_SHARED);

@@ -6,7 +6,17 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { until } from "../service/service.ts";
 import { launcher } from "../setup.ts";
-import { kill, lives, openWorld, type Point, type RestoreDocument, type StartDocument, type StatusDocument, type TakeDocument, type World } from "../world.ts";
+import {
+  kill,
+  lives,
+  openWorld,
+  type Point,
+  type RestoreDocument,
+  type StartDocument,
+  type StatusDocument,
+  type TakeDocument,
+  type World,
+} from "../world.ts";
 
 const platform = inject("platform");
 const reason = platform.ready ? "" : ` (skipped: ${platform.why})`;
@@ -19,7 +29,8 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
   const points = async (name = "job") => (await world.json<{ points: readonly Point[] }>(["points", name])).points;
   const numbers = async () => (await points()).map((point) => point.number);
   const job = async (name = "job") => (await world.json<StatusDocument>(["status", name])).jobs[0]!;
-  const output = async (name = "job") => (await readFile(path.join(world.vault, "jobs", name, "output/out"), "utf8")).trimEnd().split("\n");
+  const output = async (name = "job") =>
+    (await readFile(path.join(world.vault, "jobs", name, "output/out"), "utf8")).trimEnd().split("\n");
   const end = async () => kill((await job()).run?.initPid ?? 0);
   /** The lines at point 2: it has said all of them again, so that point 2 finds its output as long as it was. */
   let longest = 0;
@@ -46,7 +57,12 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
 
   test("stop takes a last generation and ends it; resume brings it back", async () => {
     const stopped = await world.json<{ point: number }>(["stop", "job"]);
-    expect(stopped).toMatchObject({ job: "job", point: 2, ending: { type: "signaled", signal: 15 }, take: { point: 2, kind: "increment" } });
+    expect(stopped).toMatchObject({
+      job: "job",
+      point: 2,
+      ending: { type: "signaled", signal: 15 },
+      take: { point: 2, kind: "increment" },
+    });
     expect(await job()).toMatchObject({ state: "stopped", exposureSeconds: null });
     longest = (await output()).length;
     expect(await world.fault(["stop", "job"])).toMatchObject({ status: 12, code: "not-running" });
@@ -77,7 +93,10 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
     await end();
     expect(await restore("--timeline", "1")).toMatchObject({ point: 2 });
     await end();
-    expect(await world.fault(["restore", "job", "--at", "2001-02-03T04:05Z"])).toMatchObject({ status: 10, code: "no-point-before" });
+    expect(await world.fault(["restore", "job", "--at", "2001-02-03T04:05Z"])).toMatchObject({
+      status: 10,
+      code: "no-point-before",
+    });
     expect(await world.fault(["restore", "job", "--timeline", "9"])).toMatchObject({ status: 10, code: "timeline-unknown" });
   });
 
@@ -98,7 +117,10 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
     expect(await world.fault(["restore", "job", "--replace"])).toMatchObject({ status: 13, code: "point-damaged" });
     expect((await job()).run).toEqual(run);
     await rm(path.join(world.vault, "jobs/job/generations/2/pages-1.img"));
-    expect(await restore("--replace", "--fallback", "--no-take", "--point", "2")).toMatchObject({ point: 1, passedOver: [{ number: 2 }] });
+    expect(await restore("--replace", "--fallback", "--no-take", "--point", "2")).toMatchObject({
+      point: 1,
+      passedOver: [{ number: 2 }],
+    });
     expect(await numbers()).toEqual([1]);
   });
 
@@ -134,7 +156,10 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
     const { status, stdout } = await followed;
     expect(status).toBe(0);
     expect(stdout.trimEnd().split("\n")).toEqual(await output());
-    const cut = spawn("sh", ["-c", `${launcher} logs job | head -n 1`], { env: { ...process.env, ...world.env }, stdio: ["ignore", "ignore", "pipe"] });
+    const cut = spawn("sh", ["-c", `${launcher} logs job | head -n 1`], {
+      env: { ...process.env, ...world.env },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let complaint = "";
     cut.stderr.on("data", (part: Buffer) => (complaint += part.toString()));
     await once(cut, "close");
@@ -143,7 +168,19 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
 
   // A restore to an older point cuts an appended file; the newer point has only its length, and the rest lies in the undo folder.
   test.fails("after a step back, every newer point is still restorable: what only its output held is not lost", async () => {
-    await world.json(["run", "--name", "regret", "--cwd", world.cwd, "--every", "never", "--", "sh", "-c", "while :; do date +%N; sleep 0.02; done"]);
+    await world.json([
+      "run",
+      "--name",
+      "regret",
+      "--cwd",
+      world.cwd,
+      "--every",
+      "never",
+      "--",
+      "sh",
+      "-c",
+      "while :; do date +%N; sleep 0.02; done",
+    ]);
     await world.json(["take", "regret"]);
     await world.json(["take", "regret"]);
     await world.json(["restore", "regret", "--replace", "--no-take", "--point", "1"]);

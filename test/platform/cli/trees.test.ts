@@ -34,18 +34,27 @@ describe.skipIf(!platform.ready)(`trees, exports and the catalogue${reason}`, ()
 
   test("a tree that already runs is taken on, killed and brought back", async () => {
     const out = openSync(file, "a");
-    const tree = spawn("setsid", ["bash", "-c", alone, "bash", "sh", "-c", counting], { cwd: world.cwd, stdio: ["ignore", out, out] });
+    const tree = spawn("setsid", ["bash", "-c", alone, "bash", "sh", "-c", counting], {
+      cwd: world.cwd,
+      stdio: ["ignore", out, out],
+    });
     closeSync(out);
     const pid = tree.pid ?? 0;
     await until("a first line", async () => (await said())[0] === "1");
     const checked = await world.json<{ protectable: boolean }>(["check", String(pid)]);
     expect(checked.protectable).toBe(true);
-    expect(await world.json(["protect", String(pid), "--name", "tree", "--every", "1d"])).toMatchObject({ job: "tree", pid, run: 1 });
+    expect(await world.json(["protect", String(pid), "--name", "tree", "--every", "1d"])).toMatchObject({
+      job: "tree",
+      pid,
+      run: 1,
+    });
     expect(await world.json(["take", "tree"])).toMatchObject({ point: 1, kind: "base" });
     await countsOn();
     expect(await world.json(["take", "tree"])).toMatchObject({ point: 2, kind: "increment" });
     await kill(pid);
-    expect((await world.json<{ jobs: unknown[] }>(["status", "tree"])).jobs).toMatchObject([{ state: "crashed", origin: "adopted" }]);
+    expect((await world.json<{ jobs: unknown[] }>(["status", "tree"])).jobs).toMatchObject([
+      { state: "crashed", origin: "adopted" },
+    ]);
     const restored = await world.json<RestoreDocument>(["restore", "tree"]);
     expect(restored).toMatchObject({ point: 2, run: 2 });
     expect(restored.pid).not.toBe(pid);
@@ -55,10 +64,13 @@ describe.skipIf(!platform.ready)(`trees, exports and the catalogue${reason}`, ()
   test("what cannot be protected is told by check, with exit status 12 and nothing left running", async () => {
     const fine = await world.json(["check", "--seconds", "0.5", "--cwd", world.cwd, "--", "sleep", "3600"]);
     expect(fine).toMatchObject({ protectable: true });
-    const program = "import socket,time; a=socket.create_server(('127.0.0.1',0)); b=socket.create_connection(a.getsockname()); import os; os.fork() or os.setsid(); time.sleep(3600)";
+    const program =
+      "import socket,time; a=socket.create_server(('127.0.0.1',0)); b=socket.create_connection(a.getsockname()); import os; os.fork() or os.setsid(); time.sleep(3600)";
     const words = ["check", "--json", "--seconds", "0.5", "--cwd", world.cwd, "--", "python3", "-c", program];
     expect(JSON.parse((await world.run(words)).stdout)).toMatchObject({ findings: expect.any(Array) });
-    const left = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(async (name) => readFile(`/proc/${name}/cmdline`, "utf8").catch(() => ""));
+    const left = (await readdir("/proc"))
+      .filter((name) => /^\d+$/.test(name))
+      .map(async (name) => readFile(`/proc/${name}/cmdline`, "utf8").catch(() => ""));
     expect((await Promise.all(left)).filter((line) => line.includes(program) && !line.includes("check"))).toEqual([]);
   });
 
@@ -75,7 +87,18 @@ describe.skipIf(!platform.ready)(`trees, exports and the catalogue${reason}`, ()
     const before = (await said()).length;
     const criu = platform.ready ? platform.criu : [];
     const namespaces = ["unshare", "--pid", "--fork", "--mount-proc", "--ipc", "--kill-child=SIGKILL", "--"];
-    const [first = "", ...rest] = [...namespaces, ...criu, "restore", "-D", folder, "-W", work, "-o", "log", ...exported.restoreOptions];
+    const [first = "", ...rest] = [
+      ...namespaces,
+      ...criu,
+      "restore",
+      "-D",
+      folder,
+      "-W",
+      work,
+      "-o",
+      "log",
+      ...exported.restoreOptions,
+    ];
     const byHand = spawn(first, rest, { stdio: "ignore" });
     try {
       await until("a job that goes on without Holdfast", async () => (await said()).length > before + 2);
@@ -104,11 +127,28 @@ describe.skipIf(!platform.ready)(`the catalogue is an index${reason}`, () => {
     await world.json(["run", "--name", "one", "--cwd", world.cwd, "--every", "1d", "--", "sleep", "3600"]);
     await world.json(["take", "one"]);
     await world.json(["take", "one"]);
-    await world.json(["run", "--name", "two", "--cwd", world.cwd, "--cron", "0 0 1 1 *", "--zone", "UTC", "--", "sh", "-c", "exit 3"]);
+    await world.json([
+      "run",
+      "--name",
+      "two",
+      "--cwd",
+      world.cwd,
+      "--cron",
+      "0 0 1 1 *",
+      "--zone",
+      "UTC",
+      "--",
+      "sh",
+      "-c",
+      "exit 3",
+    ]);
     await world.json(["restore", "one", "--replace", "--no-take"]);
     await world.json(["stop", "one"]);
     await world.json(["resume", "one"]);
-    await until("the end of the other", async () => (await world.json<{ jobs: { state: string }[] }>(["status", "two"])).jobs[0]?.state === "failed");
+    await until(
+      "the end of the other",
+      async () => (await world.json<{ jobs: { state: string }[] }>(["status", "two"])).jobs[0]?.state === "failed",
+    );
   });
   afterAll(async () => {
     await world.close();
@@ -129,7 +169,11 @@ describe.skipIf(!platform.ready)(`the catalogue is an index${reason}`, () => {
     const before = await shown();
     await remove();
     await writeFile(catalogue(), "this is not a catalogue, but long enough to look at for the header of one: ".repeat(20));
-    expect(await world.fault(["status"])).toMatchObject({ status: 13, code: "catalogue-damaged", remedy: expect.stringContaining("catalogue rebuild") });
+    expect(await world.fault(["status"])).toMatchObject({
+      status: 13,
+      code: "catalogue-damaged",
+      remedy: expect.stringContaining("catalogue rebuild"),
+    });
     const { setAside } = await world.json<{ setAside: string }>(["catalogue", "rebuild"]);
     expect(await readFile(setAside, "utf8")).toContain("this is not a catalogue");
     expect(await shown()).toEqual(before);

@@ -16,7 +16,8 @@ async function say(words: readonly string[]): Promise<Said> {
   } finally {
     vi.restoreAllMocks();
     for (const one of process.listeners("SIGINT")) if (!listeners.int.includes(one)) process.off("SIGINT", one);
-    for (const one of process.stdout.listeners("error")) if (!listeners.out.includes(one)) process.stdout.off("error", one as () => void);
+    for (const one of process.stdout.listeners("error"))
+      if (!listeners.out.includes(one)) process.stdout.off("error", one as () => void);
   }
 }
 
@@ -39,7 +40,22 @@ function listed(help: string): readonly string[] {
 }
 
 test("the help lists every command that is promised", () => {
-  const promised = ["doctor", "serve", "run", "protect", "status", "points", "logs", "take", "restore", "stop", "resume", "retire", "export", "check"];
+  const promised = [
+    "doctor",
+    "serve",
+    "run",
+    "protect",
+    "status",
+    "points",
+    "logs",
+    "take",
+    "restore",
+    "stop",
+    "resume",
+    "retire",
+    "export",
+    "check",
+  ];
   expect(commands.map((words) => words.join(" "))).toEqual(expect.arrayContaining([...promised, "catalogue rebuild"]));
 });
 
@@ -61,22 +77,35 @@ test("an option that is not there is refused by every command: exit status 2, on
     expect(text.stderr, words.join(" ")).toContain("--no-such-option");
     const json = await say([...words, ...named, "--no-such-option", "--json"]);
     expect(json.status, words.join(" ")).toBe(2);
-    expect(JSON.parse(json.stdout), words.join(" ")).toMatchObject({ fault: { code: "usage", message: expect.stringContaining("--no-such-option") } });
+    expect(JSON.parse(json.stdout), words.join(" ")).toMatchObject({
+      fault: { code: "usage", message: expect.stringContaining("--no-such-option") },
+    });
   }
 });
 
 /** The options the command does not go without: of those it tells first. */
 async function requiredOf(words: readonly string[]): Promise<readonly string[]> {
   const { stderr } = await say([...words, "x", "x"]);
-  const [, option] = /required option '(--[\w-]+) / .exec(stderr) ?? [];
+  const [, option] = /required option '(--[\w-]+) /.exec(stderr) ?? [];
   return option === undefined ? [] : [option, "1"];
 }
 
 test("missing and surplus words are usage faults", async () => {
-  for (const words of [["run", "--name", "x"], ["run", "--", "true"], ["take"], ["export", "x"], ["status", "a", "b"], ["check"], ["nonsense"], ["protect", "x", "--name", "y"]]) {
+  for (const words of [
+    ["run", "--name", "x"],
+    ["run", "--", "true"],
+    ["take"],
+    ["export", "x"],
+    ["status", "a", "b"],
+    ["check"],
+    ["nonsense"],
+    ["protect", "x", "--name", "y"],
+  ]) {
     const { status, stdout } = await say([...words.slice(0, 1), "--json", ...words.slice(1)]);
     expect(status, words.join(" ")).toBe(2);
-    expect(JSON.parse(stdout), words.join(" ")).toMatchObject({ fault: { code: "usage", remedy: expect.stringContaining("--help") } });
+    expect(JSON.parse(stdout), words.join(" ")).toMatchObject({
+      fault: { code: "usage", remedy: expect.stringContaining("--help") },
+    });
   }
 });
 

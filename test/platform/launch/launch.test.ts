@@ -33,9 +33,17 @@ describe.skipIf(!platform.ready)(`a job that is launched${reason}`, () => {
     const asked = ["--env", "K=V", "--user", "nobody", "--limit", "nofile=123", "--output", "out", "--error", "err"];
     const { pid } = await run("asked", [...asked, "--", "sh", "-c", script]);
     await until("what it prints", async () => (await readFile(path.join(world.cwd, "out"), "utf8")).split("\n").length >= 9);
-    expect((await readFile(path.join(world.cwd, "out"), "utf8")).split("\n")).toEqual(
-      ["before", "out", world.cwd, `V ${home} nobody`, "123", uid, gid, gid, ""],
-    );
+    expect((await readFile(path.join(world.cwd, "out"), "utf8")).split("\n")).toEqual([
+      "before",
+      "out",
+      world.cwd,
+      `V ${home} nobody`,
+      "123",
+      uid,
+      gid,
+      gid,
+      "",
+    ]);
     expect(await readFile(path.join(world.cwd, "err"), "utf8")).toBe("err\n");
     const status = await readFile(`/proc/${pid}/status`, "utf8");
     expect(/^Uid:\t(.*)$/m.exec(status)?.[1]).toBe([uid, uid, uid, uid].join("\t"));
@@ -77,31 +85,41 @@ describe.skipIf(!platform.ready)(`a job that is launched${reason}`, () => {
   });
 
   test("leaves no zombies: its orphans are reaped", async () => {
-    const { pid, initPid } = await run("orphans", ["--", "sh", "-c", "for i in 1 2 3 4 5; do (sleep 0.$i & echo $i); done; exec sleep 3600"]);
+    const { pid, initPid } = await run("orphans", [
+      "--",
+      "sh",
+      "-c",
+      "for i in 1 2 3 4 5; do (sleep 0.$i & echo $i); done; exec sleep 3600",
+    ]);
     const children = () => readFile(`/proc/${initPid}/task/${initPid}/children`, "utf8");
     await until("five orphans", async () => (await output("orphans")).split("\n").length >= 6);
     await until("an init with one child", async () => (await children()).trim() === String(pid));
   });
 
   test("that ends at once was started, and how it ended is known", async () => {
-    for (const [name, script] of [["at-once-3", "exit 3"], ["at-once-9", "kill -9 $$"], ["at-once-0", "exit 0"]] as const) await run(name, ["--", "sh", "-c", script]);
+    for (const [name, script] of [
+      ["at-once-3", "exit 3"],
+      ["at-once-9", "kill -9 $$"],
+      ["at-once-0", "exit 0"],
+    ] as const)
+      await run(name, ["--", "sh", "-c", script]);
     expect(await job("at-once-3")).toMatchObject({ state: "failed", run: { ending: { type: "exited", status: 3 } } });
     expect(await job("at-once-9")).toMatchObject({ state: "failed", run: { ending: { type: "signaled", signal: 9 } } });
     expect(await job("at-once-0")).toMatchObject({ state: "finished", run: { ending: { type: "exited", status: 0 } } });
   });
 
-  test.each([["as the caller", []], ["as another user", ["--user", "nobody"]]])(
-    "without a program is refused %s, and the name is free again",
-    async (_, user) => {
-      const words = ["run", "--name", "free", "--every", "never", "--cwd", world.cwd, ...user, "--"];
-      const refused = await world.fault([...words, "no-such-program"]);
-      expect(refused).toMatchObject({ status: 14, code: "launch-failed" });
-      expect(refused.message).toContain("no-such-program");
-      expect((await world.fault(["status", "free"])).code).toBe("job-unknown");
-      await world.json([...words, "true"]);
-      await world.json(["retire", "free"]);
-    },
-  );
+  test.each([
+    ["as the caller", []],
+    ["as another user", ["--user", "nobody"]],
+  ])("without a program is refused %s, and the name is free again", async (_, user) => {
+    const words = ["run", "--name", "free", "--every", "never", "--cwd", world.cwd, ...user, "--"];
+    const refused = await world.fault([...words, "no-such-program"]);
+    expect(refused).toMatchObject({ status: 14, code: "launch-failed" });
+    expect(refused.message).toContain("no-such-program");
+    expect((await world.fault(["status", "free"])).code).toBe("job-unknown");
+    await world.json([...words, "true"]);
+    await world.json(["retire", "free"]);
+  });
 
   test("lives on when the command line that started it is killed, and is found again", async () => {
     const words = ["run", "--name", "cut", "--every", "never", "--cwd", world.cwd, "--", "sleep", "3600"];

@@ -40,17 +40,22 @@ describe.skipIf(!platform.ready)(`the service and the lives of jobs${reason}`, (
       { name: "well", state: "finished", run: { ending: { type: "exited", status: 0 } } },
     ]);
     for (const name of ["badly", "gone", "hit", "well"]) {
-      const { run } = JSON.parse(await readFile(path.join(world.vault, "jobs", name, "runs/1/run.json"), "utf8")) as { run: { endedAt: number | null } };
+      const { run } = JSON.parse(await readFile(path.join(world.vault, "jobs", name, "runs/1/run.json"), "utf8")) as {
+        run: { endedAt: number | null };
+      };
       expect(run.endedAt).not.toBeNull();
     }
   });
 
   test("a SIGTERM in the middle of a take lets it end, and leaves the job running", async () => {
     // Memory that takes a moment to dump, and a sign of life.
-    const program = "import os,time\nmemory=os.urandom(1<<26)*2\nn=0\nwhile True:\n n+=1\n open('beat','w').write(str(n))\n time.sleep(.02)\n";
+    const program =
+      "import os,time\nmemory=os.urandom(1<<26)*2\nn=0\nwhile True:\n n+=1\n open('beat','w').write(str(n))\n time.sleep(.02)\n";
     const { pid } = await run("large", "1s", "python3", "-c", program);
     const making = path.join(world.vault, "jobs/large/generations");
-    await until("a take under way", async () => (await readdir(making).catch(() => [])).some((name) => name.startsWith(".making-")));
+    await until("a take under way", async () =>
+      (await readdir(making).catch(() => [])).some((name) => name.startsWith(".making-")),
+    );
     expect(await service.end("SIGTERM")).toBe(0);
     expect(await lives(pid)).toBe(true);
     const beat = () => readFile(path.join(world.cwd, "beat"), "utf8");

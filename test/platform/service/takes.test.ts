@@ -16,8 +16,10 @@ describe.skipIf(!platform.ready)(`a service over some jobs${reason}`, () => {
 
   const start = (name: string, schedule: readonly string[]) =>
     world.json<StartDocument>(["run", "--name", name, "--keep", "all", "--cwd", world.cwd, ...schedule, "--", "sleep", "3600"]);
-  const status = async (name: string): Promise<Status> => (await world.json<{ jobs: readonly Status[] }>(["status", name])).jobs[0]!;
-  const taken = (name: string, atLeast: number) => until(`take ${atLeast} of ${name}`, () => service.count("took", name) >= atLeast);
+  const status = async (name: string): Promise<Status> =>
+    (await world.json<{ jobs: readonly Status[] }>(["status", name])).jobs[0]!;
+  const taken = (name: string, atLeast: number) =>
+    until(`take ${atLeast} of ${name}`, () => service.count("took", name) >= atLeast);
 
   /** A take of the service's may be under way: then the answer is `busy` (11), and to try again. */
   const patiently = (words: readonly string[]) =>
@@ -89,7 +91,9 @@ describe.skipIf(!platform.ready)(`a service over some jobs${reason}`, () => {
   });
 
   test("what falls due while another dump of the job is at work is missed and counted, not doubled", async () => {
-    const other = spawn("flock", [`${world.vault}/locks/every.lock`, "sh", "-c", "echo held; exec cat"], { stdio: ["pipe", "pipe", "ignore"] });
+    const other = spawn("flock", [`${world.vault}/locks/every.lock`, "sh", "-c", "echo held; exec cat"], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
     await once(other.stdout, "data");
     const [missed, took] = [(await status("every")).missed, (await world.json<PointsDocument>(["points", "every"])).points.length];
     await until("a generation that is missed", async () => (await status("every")).missed > missed);

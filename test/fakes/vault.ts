@@ -1,0 +1,111 @@
+import type { Head } from "../../src/domain/head.ts";
+import type { Job, JobName } from "../../src/domain/job.ts";
+import type { Manifest } from "../../src/domain/manifest.ts";
+import type { Run } from "../../src/domain/run.ts";
+import type { Damage, Marks, Vault } from "../../src/engine/ports.ts";
+import { Fault } from "../../src/faults/fault.ts";
+
+/** Says what is about to be done; throws if the test wants this step to fail. */
+export type Step = (what: string) => void;
+
+/** The vault's small truth in memory: no images, no pages. `damage` is what a look at the chains would find. */
+export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
+  const jobs = new Map<JobName, Kept>();
+  const kept = (name: JobName): Kept => {
+    const one = jobs.get(name) ?? empty();
+    jobs.set(name, one);
+    return one;
+  };
+  const byNumber = (a: number, b: number): number => a - b;
+
+  return {
+    path: "/vault",
+    jobNames: async () => [...jobs.keys()].toSorted(),
+    readJob: async (name) => jobs.get(name)?.job ?? null,
+    async writeJob(job) {
+      step(`write job ${job.intent}`);
+      kept(job.name).job = job;
+    },
+    async removeJob(name) {
+      step("remove job");
+      jobs.delete(name);
+    },
+    readHead: async (name) => kept(name).head,
+    async writeHead(name, head) {
+      step(`write head ${head.lastNumber} ${head.bits.type}`);
+      kept(name).head = head;
+    },
+    readMarks: async (name) => kept(name).marks,
+    async writeMarks(name, marks) {
+      step("write marks");
+      kept(name).marks = marks;
+    },
+    runs: async (name) => [...kept(name).runs.values()],
+    async writeRun(name, run) {
+      step(`write run ${run.number}`);
+      kept(name).runs.set(run.number, run);
+    },
+    async unfinishedRuns(name) {
+      const { folders, runs } = kept(name);
+      return [...folders]
+        .filter((number) => !runs.has(number))
+        .map((number) => ({ number, folder: `/vault/runs/${number}`, undoFolder: `/vault/undo/${number}` }));
+    },
+    async removeRunFolder(name, number) {
+      step(`remove run folder ${number}`);
+      kept(name).folders.delete(number);
+    },
+    logFile: async (_, file) => `/vault/logs/${file}`,
+    undoFolder: (_, run) => `/vault/undo/${run}`,
+    async runFolder(name, number) {
+      kept(name).folders.add(number);
+      return `/vault/runs/${number}`;
+    },
+    outputFolder: async () => "/vault/output",
+    sealed: async (name) => [...kept(name).sealed.keys()].toSorted(byNumber),
+    async manifest(name, number) {
+      const manifest = kept(name).sealed.get(number);
+      if (!manifest) throw Fault.of("point-unknown", { job: name, point: number });
+      return manifest;
+    },
+    generationFolder: (_, number) => `/vault/generations/${number}`,
+    async prepare(job, number) {
+      step(`prepare ${number}`);
+      return { job, number, staging: `/vault/.staging/${number}`, folder: `/vault/generations/.making-${number}` };
+    },
+    async thin() {
+      step("thin");
+      return { digests: {}, pagesKept: 1, pagesShared: 0, bytesRead: 4096, bytesWritten: 4096, highestPid: 300, processes: 1 };
+    },
+    async seal({ job, number }, manifest, digests) {
+      step(`seal ${number}`);
+      kept(job).sealed.set(number, { ...manifest, digests });
+      return { bytes: 4096 };
+    },
+    async discard({ number }) {
+      step(`discard ${number}`);
+    },
+    sweepLeftovers: async () => [],
+    async remove(name, number) {
+      kept(name).sealed.delete(number);
+    },
+    verifyChain: async (_, number) => damage.filter((one) => one.number === number),
+    fold: async () => ({ bytesMoved: 0 }),
+    flatten: async () => ({ bytes: 0 }),
+    freeSpace: async () => ({ vault: 2 ** 40, staging: 2 ** 40 }),
+  };
+}
+
+type Kept = {
+  job: Job | null;
+  head: Head;
+  marks: Marks;
+  readonly runs: Map<number, Run>;
+  readonly folders: Set<number>;
+  readonly sealed: Map<number, Manifest>;
+};
+
+function empty(): Kept {
+  const head: Head = { lastNumber: 0, bits: { type: "unknown", why: "no generation has been taken yet" } };
+  return { job: null, head, marks: {}, runs: new Map(), folders: new Set(), sealed: new Map() };
+}
