@@ -57,7 +57,6 @@ async function planFor(ports: Ports, job: Job, zone: string): Promise<ExpirePlan
 }
 
 async function perform(ports: Ports, name: JobName, plan: ExpirePlan): Promise<NonNullable<ExpireReport["done"]>> {
-  const { catalogue } = ports;
   const bytesBefore = await bytesOf(ports, name);
   for (const { number, parent } of plan.folds) await foldOnto(ports, name, number, parent);
   await withdraw(ports, name, plan.expired);

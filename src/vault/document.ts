@@ -1,5 +1,5 @@
 import type { ZodType } from "zod";
-import { z } from "zod";
+import type { z } from "zod";
 import { Fault } from "../faults/fault.ts";
 import { type Random, writeAtomically } from "./atomic.ts";
 import type { Disk } from "./disk.ts";

@@ -20,6 +20,8 @@ export function tree(generations: readonly Generation[], runs: readonly Run[], z
 }
 
 function describe(one: Generation, zone: string): string {
-  const marks = [one.state === "sealed" ? "" : one.state, one.held ? "held" : "", one.provenAt === null ? "" : "proven"].filter(Boolean);
+  const marks = [one.state === "sealed" ? "" : one.state, one.held ? "held" : "", one.provenAt === null ? "" : "proven"].filter(
+    Boolean,
+  );
   return [formatTime(one.takenAt, zone), formatSize(one.bytes), ...marks].join("  ");
 }

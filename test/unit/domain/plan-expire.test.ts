@@ -67,7 +67,8 @@ describe("whatever is withdrawn,", () => {
         const after = perform(generations, folds, sweeps);
         const stays = [...before].filter((number) => !sweeps.includes(number));
         expect([...soundNumbers(after)]).toEqual(stays);
-        expect(sweeps.toSorted()).toEqual([...withdrawn].filter((number) => !spared.some((one) => one.number === number)).toSorted());
+        const notSpared = [...withdrawn].filter((number) => !spared.some((one) => one.number === number));
+        expect(new Set(sweeps)).toEqual(new Set(notSpared));
         expect(planFolds(after, withdrawn)).toMatchObject({ folds: [], sweeps: [] });
       }),
       { numRuns: 500 },

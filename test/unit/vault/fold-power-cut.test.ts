@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Vault } from "../../../src/engine/ports.ts";
-import { Fault } from "../../../src/faults/fault.ts";
+import type { Fault } from "../../../src/faults/fault.ts";
 import { entriesOf, IN_PARENT, PAGE, pagemapOf, PRESENT, readPagemap, writePagemap } from "../../../src/images/pagemap.ts";
 import { fold } from "../../../src/vault/fold.ts";
 import { readKey } from "../../../src/vault/identity.ts";
