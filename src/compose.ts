@@ -10,6 +10,7 @@ import type { Catalogue, Events, Ports, Vault } from "./engine/ports.ts";
 import { rebuild, type RebuildReport } from "./engine/rebuild.ts";
 import { Fault } from "./faults/fault.ts";
 import { exchangeNames } from "./host/exchange.ts";
+import { holesIn } from "./host/holes.ts";
 import { openFiles } from "./host/files/files.ts";
 import { installCompiler } from "./host/install-compiler.ts";
 import { inspectFolder } from "./host/folder-facts.ts";
@@ -129,6 +130,7 @@ async function allButCatalogue(settings: Settings, listeners: Listeners): Promis
     random: machineIds.random,
     now: machineClock.now,
     exchange: exchangeNames,
+    holes: holesIn,
   });
   return {
     vault,

@@ -1,4 +1,5 @@
 import type { Capture } from "../domain/captured.ts";
+import type { FoundImages } from "../domain/found-images.ts";
 import type { Generation, GenerationState } from "../domain/generation.ts";
 import type { Head } from "../domain/head.ts";
 import type { Job, JobName } from "../domain/job.ts";
@@ -197,11 +198,32 @@ export interface Vault {
     parent: number | null,
     onProgress: (bytes: number, total: number) => void,
   ): Promise<{ readonly bytesMoved: number }>;
+  /**
+   * Drops from a sealed increment every page that equals the one its parents hold; what stands on it reads the same bytes as before. Built
+   * aside and switched as a fold is. Faults: `chain-broken`, `point-damaged`, `vault-full`.
+   */
+  dedup(
+    name: JobName,
+    number: number,
+    onProgress: (bytes: number, total: number) => void,
+  ): Promise<{ readonly pagesDropped: number }>;
+  /** From the pagemaps alone. Faults: `image-malformed`, `chain-broken`, those of `manifest`. */
+  pageUse(name: JobName, number: number): Promise<PageUse>;
+  /** Image directories that others left in a folder, with those they stand on. Nothing is changed. Fault: `nothing-to-adopt`. */
+  findImages(folder: string): Promise<readonly FoundImages[]>;
+  /**
+   * Copies such a directory, the first of `chain`, into the staging of a making, as if CRIU had just dumped it there on the one at place
+   * `parent` of the chain (`chain.length`: on none); pages of those in between become its own. Faults: `image-malformed`, `vault-full`.
+   */
+  bringIn(making: Making, chain: readonly string[], parent: number): Promise<void>;
   /** Writes a standalone copy (no `parent`) into the empty folder `into`. */
   flatten(name: JobName, number: number, into: string): Promise<{ readonly bytes: number }>;
   /** Room left for the vault and for staging, in bytes. */
   freeSpace(): Promise<{ readonly vault: number; readonly staging: number }>;
 }
+
+/** Bytes of pages that a generation reads, by the number of the generation that holds them, itself included. */
+export type PageUse = ReadonlyMap<number, number>;
 
 export type Damage = { readonly number: number; readonly file: string; readonly why: string };
 

@@ -1,15 +1,22 @@
 import type { JobName } from "../domain/job.ts";
 import { Fault } from "../faults/fault.ts";
+import { findJob } from "./find-job.ts";
+import { withJobLease } from "./lease.ts";
 import type { Ports } from "./ports.ts";
-import { take, type TakeReport } from "./take.ts";
+import { takeLeased, type TakeReport } from "./take.ts";
 
 /**
- * The take that the schedule asks for. One that finds another at work on the job is not doubled, and counts as missed.
+ * The take that the schedule asks for. One that finds another at work on the job is not doubled, and counts as missed; one that
+ * was set going just before the job was stopped or retired is not made.
  * Faults: those of take.
  */
 export async function takeDue(ports: Ports, name: JobName): Promise<TakeReport> {
   try {
-    return await take(ports, name);
+    return await withJobLease(ports, name, "take", async () => {
+      const { intent } = await findJob(ports, name);
+      if (intent !== "run") throw Fault.of("not-running", { job: name, state: intent });
+      return takeLeased(ports, name);
+    });
   } catch (error) {
     if (error instanceof Fault && error.code === "busy") {
       const said = { outcome: "missed", point: null, code: error.code, message: error.message, count: 1 } as const;

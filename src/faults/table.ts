@@ -203,6 +203,12 @@ export const table = {
     message: "job {job} has {count} restore points",
     remedy: "say what becomes of them: `holdfast retire {job} --keep-points` or `--delete-points`",
   },
+  "nothing-to-adopt": {
+    exit: 12,
+    retry: "changed",
+    message: "nothing in {dir} can be brought back: {why}",
+    remedy: "give a folder of CRIU image directories (`1/`, `2/`, ...) made by `criu dump`, or one such directory",
+  },
   "directory-not-empty": { exit: 12, retry: "changed", message: "{dir} is not empty", remedy: "give a new or an empty folder" },
   "cut-off": {
     exit: 12,

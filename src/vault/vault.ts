@@ -2,11 +2,15 @@ import path from "node:path";
 import type { Vault } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { ensureFolder, type Random } from "./atomic.ts";
+import { bringIn } from "./bring-in.ts";
 import { chainOf, readChain } from "./chain.ts";
+import { dedup } from "./dedup.ts";
 import type { Disk } from "./disk.ts";
 import { readFault, writeFault } from "./disk-fault.ts";
 import { exportFolder } from "./export-folder.ts";
+import { findImages } from "./find-images.ts";
 import { fold } from "./fold.ts";
+import type { Holes } from "./foreign-folder.ts";
 import { freeSpace } from "./free-space.ts";
 import { generationManifest, removeGeneration, sealedNumbers } from "./generation-files.ts";
 import { ensureVault, readIdentity, readKey, type VaultIdentity } from "./identity.ts";
@@ -14,6 +18,7 @@ import * as jobs from "./job-files.ts";
 import { logFile } from "./log-files.ts";
 import { type Exchange, machineDisk } from "./machine-disk.ts";
 import { discard, prepare, sweepLeftovers } from "./making.ts";
+import { pageUse } from "./page-use.ts";
 import { vaultPaths } from "./paths.ts";
 import type { Room } from "./room.ts";
 import { makeRunFolder, readRuns, removeRunFolder, unfinishedRuns, writeRun } from "./run-files.ts";
@@ -32,6 +37,8 @@ export type VaultOptions = {
   readonly now: () => number;
   /** Without it a fold takes two renames to switch generations, and a crash between them waits for the next sweep. */
   readonly exchange?: Exchange;
+  /** Without it no images of others can be looked at. */
+  readonly holes?: Holes;
 };
 
 /**
@@ -133,6 +140,16 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
       }),
     fold: (name, number, parent, onProgress) =>
       write(`folding point ${number} of ${name}`, async () => fold(room, await key(), { job: name, number, parent }, onProgress)),
+    dedup: (name, number, onProgress) =>
+      write(`deduplicating point ${number} of ${name}`, async () => dedup(room, await key(), { job: name, number }, onProgress)),
+    pageUse: (name, number) =>
+      read(`reading the pagemaps of point ${number} of ${name}`, async () => {
+        const chain = await chainOf(room, await key(), name, number);
+        return pageUse(chain.map((manifest) => ({ ...manifest, folder: paths.generation(name, manifest.number) })));
+      }),
+    findImages: (folder) => read(`looking for images in ${folder}`, () => findImages(path.resolve(folder), options.holes ?? noHoles)),
+    bringIn: (making, chain, parent) =>
+      write(`copying ${chain[0] ?? "nothing"} into the vault`, () => bringIn(chain, parent, making.staging)),
     flatten: (name, number, into) =>
       read(`writing ${into}`, async () => {
         const chain = await chainOf(room, await key(), name, number);
@@ -143,3 +160,7 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
       read("asking for free space", async () => ({ vault: await freeSpace(root), staging: await freeSpace(staging ?? root) })),
   };
 }
+
+const noHoles: Holes = () => {
+  throw new Error("nobody here can look for holes in files");
+};

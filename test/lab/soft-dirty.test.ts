@@ -20,7 +20,6 @@ inLab("increments by the kernel's soft-dirty bits", (lab) => {
       await moreSteps(lab(), "pages", 5);
       takes.push(await lab().json<Taken>("take pages"));
     }
-    console.log(JSON.stringify(takes));
     expect(takes.map((take) => take.kind)).toEqual(["base", ...Array.from({ length: COUNT - 1 }, () => "increment")]);
     expect(takes.map((take) => take.parent)).toEqual([null, ...Array.from({ length: COUNT - 1 }, (_, index) => index + 1)]);
     const { points } = await lab().json<{ points: readonly Point[] }>("points pages");

@@ -7,7 +7,7 @@ import path from "node:path";
 import { boot, reboot } from "./guard.ts";
 import type { Proof } from "./proof-programs.ts";
 
-/** What a run of a program left: sha256 and length of each output, and of standard output where it is compared. */
+/** What a run of a program left: sha256 and length of each output (its lines, where some are left out), and of standard output. */
 export type Outputs = Readonly<Record<string, string>>;
 
 /** The program run to its end without Holdfast and without pauses; gives its outputs. Its status must be the one it promises. */
@@ -43,10 +43,10 @@ export async function goFast(cwd: string): Promise<void> {
 }
 
 async function digest(file: string, ignore: RegExp | null): Promise<string> {
-  let content: Buffer | string = await readFile(file).catch((error: unknown) => `cannot be read: ${String(error)}`);
+  const content: Buffer | string = await readFile(file).catch((error: unknown) => `cannot be read: ${String(error)}`);
   if (ignore) {
     const lines = content.toString().split("\n");
-    content = lines.filter((line) => !ignore.test(line)).join("\n");
+    return lines.filter((line) => !ignore.test(line)).join("\n");
   }
   return `${content.length} bytes, sha256 ${createHash("sha256").update(content).digest("hex")}`;
 }

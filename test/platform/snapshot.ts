@@ -8,7 +8,7 @@ export type Snapshot = Readonly<Record<string, string>>;
 /** `apart`: paths below `root` that may change (locks, logs). A root that is not there gives an empty snapshot. */
 export async function snapshot(root: string, apart: RegExp = /^$/): Promise<Snapshot> {
   const found: Record<string, string> = {};
-  for (const name of (await readdir(root, { recursive: true }).catch(() => [])).toSorted()) {
+  for (const name of await readdir(root, { recursive: true }).catch(() => [])) {
     if (apart.test(name)) continue;
     const file = path.join(root, name);
     const at = await lstat(file);

@@ -113,7 +113,9 @@ describe.skipIf(!platform.ready)(`the catalogue is an index${reason}`, () => {
   let world: World;
   const shown = async (): Promise<unknown> => {
     const listed = await world.json<{ points: unknown[] }>(["points", "one"]);
-    const jobs = (await world.json<{ jobs: Record<string, unknown>[] }>(["status"])).jobs.map(({ exposureSeconds, ...job }) => job);
+    const jobs = (await world.json<{ jobs: Record<string, unknown>[] }>(["status"])).jobs.map(
+      ({ exposureSeconds: _, ...job }) => job,
+    );
     return { listed, jobs };
   };
   const files = async () => readdir(world.root);

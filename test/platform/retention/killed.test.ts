@@ -10,7 +10,7 @@ import { launcher } from "../setup.ts";
 import { made, makeChain, pagesIn } from "./made-chain.ts";
 
 const platform = inject("platform");
-const ROUNDS = Number(process.env["HOLDFAST_KILL_ROUNDS"] ?? "6");
+const ROUNDS = Number(process.env["KILL_ROUNDS"] ?? "6");
 const COUNT = 9;
 const kept = ["3", "6", "8", "9"];
 
@@ -70,7 +70,7 @@ describe.skipIf(!platform.ready)("retention of a vault", () => {
     const found = await readdir(generations());
     const told = `round ${round}, killed after ${moment} of ${milliseconds} ms, which left ${found.join(" ")}`;
 
-    if (process.env["HOLDFAST_KILL_ROUNDS"]) process.stderr.write(`${told}\n`);
+    if (process.env["KILL_ROUNDS"]) process.stderr.write(`${told}\n`);
 
     // Whatever is there now, sealed, reads as it did, before anything is swept.
     for (const [number, pages] of Object.entries(await pagesIn(path.join(root, "vault")))) expect(pages, told).toEqual(before[number]);

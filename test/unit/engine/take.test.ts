@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { retire } from "../../../src/engine/retire.ts";
 import { start } from "../../../src/engine/start.ts";
 import { status } from "../../../src/engine/queries.ts";
 import { take } from "../../../src/engine/take.ts";
@@ -69,6 +70,14 @@ test("the service's take that finds another at work is missed, not failed; asked
   await expect(takeDue(machine.ports, lj)).rejects.toMatchObject({ code: "busy" });
   expect(await catalogue.attempts(lj, 9)).toMatchObject([{ outcome: "missed", count: 1 }]);
   expect((await status(machine.ports, lj))[0]).toMatchObject({ missed: 1, lastFault: null });
+});
+
+test("the service's take of a job that was retired a moment ago is not made", async () => {
+  const machine = await running();
+  await take(machine.ports, lj);
+  await retire(machine.ports, lj, "keep");
+  await expect(takeDue(machine.ports, lj)).rejects.toMatchObject({ code: "not-running" });
+  expect(await machine.ports.catalogue.generations(lj)).toHaveLength(1);
 });
 
 test("a job that does not run is refused, and that is no failed take", async () => {
