@@ -1,11 +1,15 @@
 import { Command, CommanderError } from "commander";
 import { Fault } from "../faults/fault.ts";
+import { addAdopt } from "./commands/adopt.ts";
 import { addCatalogue } from "./commands/catalogue.ts";
 import { addCheck } from "./commands/check.ts";
+import { addDedup } from "./commands/dedup.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addDu } from "./commands/du.ts";
 import { addExpire } from "./commands/expire.ts";
 import { addExport } from "./commands/export.ts";
+import { addFold } from "./commands/fold.ts";
 import { addHold, addRelease } from "./commands/hold.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPoints } from "./commands/points.ts";
@@ -24,8 +28,11 @@ import { Session } from "./session.ts";
 
 /** In the order of the help: the machine, the jobs, what is kept of them. */
 const machine = [addDoctor, addServe, addDemo];
-const jobs = [addRun, addProtect, addCheck, addStatus, addLogs, addTake, addRestore, addStop, addResume, addRetire];
-const kept = [addPoints, addPolicy, addExpire, addHold, addRelease, addVerify, addExport, addCatalogue];
+const jobs = [addRun, addProtect, addAdopt, addCheck, addStatus, addLogs, addTake, addRestore, addStop, addResume, addRetire];
+const kept = [
+  ...[addPoints, addDu, addPolicy, addExpire, addHold, addRelease],
+  ...[addFold, addDedup, addVerify, addExport, addCatalogue],
+];
 
 /** Runs one command; gives the process exit status (the list is in `docs/errors.md`). */
 export async function runCommandLine(words: readonly string[]): Promise<number> {

@@ -51,7 +51,7 @@ export const logTable: readonly LogRow[] = [
   },
   {
     sample: "Missing 7f0e4c000000 in parent pagemap",
-    pattern: /Missing [0-9a-f]+ in parent pagemap|Hole 0x[0-9a-f]+\/0x[0-9a-f]+ not found in parent/,
+    pattern: /Missing [0-9a-f]+ in parent pagemap|Hole 0x[0-9a-f]+(?:\/| - )0x[0-9a-f]+ not found in parent/,
     meaning: "the parent generation does not fit this process: it ran another program since, or the chain is not whole",
     advice: "take a base",
   },

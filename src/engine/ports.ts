@@ -369,12 +369,13 @@ export interface Files {
     earlier: Capture | null,
   ): Promise<{ readonly capture: Capture; readonly digests: FileDigests }>;
   /** What putting back would meet; throws the first `file-changed`, `file-unrestorable` or `space-short`. Changes nothing. */
-  preflight(capture: Capture, point: number, generationFolder: string): Promise<void>;
+  preflight(capture: Capture, point: number, generationFolder: string, laterUndo?: readonly string[]): Promise<void>;
   /**
    * Copies what is there now into `undoFolder` (synced, with a list of its own), then puts the point's files back.
-   * If it rejects, what was changed has been undone.
+   * `laterUndo`: undo folders of the restores since the point's timeline ended, newest first: what they cut off files that are only
+   * appended to is put back from there. If it rejects, what was changed has been undone.
    */
-  putBack(capture: Capture, generationFolder: string, undoFolder: string): Promise<PutBackReport>;
+  putBack(capture: Capture, generationFolder: string, undoFolder: string, laterUndo?: readonly string[]): Promise<PutBackReport>;
   /** Makes everything as it was before `putBack`, from the undo folder alone. Harmless twice. */
   undo(undoFolder: string): Promise<void>;
 }

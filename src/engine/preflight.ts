@@ -20,8 +20,19 @@ export async function preflight(ports: Ports, job: Job, point: Generation): Prom
     throw Fault.of("criu-differs", { point: point.number, made: manifest.host.criu, present: version });
   }
   requireMemory(ports, manifest);
-  await files.preflight(manifest.capture, point.number, vault.generationFolder(job.name, point.number));
+  await files.preflight(
+    manifest.capture,
+    point.number,
+    vault.generationFolder(job.name, point.number),
+    await laterUndo(ports, job, point),
+  );
   return manifest;
+}
+
+/** Undo folders of the restores since the point's timeline ended, newest first: timelines and runs have the same numbers. */
+export async function laterUndo({ vault }: Ports, job: Job, { timeline }: Generation): Promise<readonly string[]> {
+  const later = (await vault.runs(job.name)).filter((run) => run.number > timeline).toSorted((a, b) => b.number - a.number);
+  return later.map((run) => vault.undoFolder(job.name, run.number));
 }
 
 /** A restore that does not fit would meet the kernel's out-of-memory killer, and so might its neighbours. */

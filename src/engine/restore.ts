@@ -10,7 +10,7 @@ import { findJob } from "./find-job.ts";
 import { withJobLease } from "./lease.ts";
 import { mark } from "./mark.ts";
 import type { Launched, Ports, PutBackReport } from "./ports.ts";
-import { preflight } from "./preflight.ts";
+import { laterUndo, preflight } from "./preflight.ts";
 import { points } from "./queries.ts";
 import { reconcile } from "./reconcile.ts";
 import { scheduleNext } from "./schedule.ts";
@@ -112,7 +112,7 @@ async function bringBack(ports: Ports, job: Job, point: Generation): Promise<Omi
   const undoFolder = vault.undoFolder(job.name, number);
   try {
     say("files");
-    const putBack = await files.putBack(manifest.capture, folder, undoFolder);
+    const putBack = await files.putBack(manifest.capture, folder, undoFolder, await laterUndo(ports, job, point));
     say("memory");
     const launched = await startAgain(ports, job, manifest, runFolder, number);
     const run: Run = {

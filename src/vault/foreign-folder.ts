@@ -51,8 +51,8 @@ export async function lookInto(folder: string, holes: Holes): Promise<ForeignFol
       stored += storedPages(pagemap);
       for (const { pages, flags } of entriesOf(pagemap)) if ((flags & IN_PARENT) !== 0) inParent += pages;
     }
-    const stats = files.has("stats-dump") ? readStatsDump(await readImage(folder, "stats-dump"), "stats-dump") : null;
-    if (stats === null) cautions.push("it has no stats-dump, which CRIU writes last: that the dump ended well cannot be told");
+    const stats = await statsIn(folder);
+    if (stats === null) cautions.push("it has no sound stats-dump, which CRIU writes last: that the dump ended well cannot be told");
     const { parent } = link;
     if (!isDump) return { folder, parent, cautions, punched, content: { what: "pre-dump" } };
     const facts = { ...(await treeFacts(folder, files)), ...statsFacts(stats), pagesStored: stored, pagesInParent: inParent };
@@ -107,6 +107,16 @@ async function treeFacts(folder: string, files: ReadonlyMap<string, Stats>): Pro
   const pids = new Set(processes.map(({ pid }) => pid));
   const root = processes.find(({ ppid }) => !pids.has(ppid)) ?? processes[0];
   return { takenAt: Math.floor(files.get("inventory.img")?.mtimeMs ?? 0), rootVpid: root?.pid ?? 0 };
+}
+
+/** `null`: none, or none that can be read; with `-W` CRIU writes it elsewhere. */
+async function statsIn(folder: string): Promise<StatsDump | null> {
+  try {
+    return readStatsDump(await readImage(folder, "stats-dump"), "stats-dump");
+  } catch (error) {
+    if (damageOf(error) === null) throw error;
+    return null;
+  }
 }
 
 function statsFacts(stats: StatsDump | null): Pick<DumpFacts, "freezeMicros" | "pagesScanned"> {

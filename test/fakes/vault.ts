@@ -91,6 +91,10 @@ export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
     },
     verifyChain: async (_, number) => damage.filter((one) => one.number === number),
     fold: async () => ({ bytesMoved: 0 }),
+    dedup: async () => ({ pagesDropped: 0 }),
+    pageUse: async () => new Map(),
+    findImages: async () => [],
+    bringIn: async () => undefined,
     flatten: async () => ({ bytes: 0 }),
     freeSpace: async () => ({ vault: 2 ** 40, staging: 2 ** 40 }),
   };

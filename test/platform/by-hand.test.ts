@@ -12,7 +12,15 @@ import { kill, openWorld, type World } from "./world.ts";
 /** The part of a manifest that a person reads to put the files back by hand. */
 type Manifest = {
   readonly restoreOptions: readonly string[];
-  readonly capture: { readonly files: readonly { readonly path: string; readonly how: string; readonly size: number; readonly mode: number; readonly stored: string | null }[] };
+  readonly capture: {
+    readonly files: readonly {
+      readonly path: string;
+      readonly how: string;
+      readonly size: number;
+      readonly mode: number;
+      readonly stored: string | null;
+    }[];
+  };
 };
 
 const platform = inject("platform");
@@ -74,7 +82,9 @@ async function restoreByHand(criu: readonly string[], images: string, work: stri
   await mkdir(work);
   const inside = 'echo 30000 >/proc/sys/kernel/ns_last_pid; exec "$@"';
   const words = ["restore", "--no-default-config", "-D", images, "-W", work, "-v4", "-o", "restore.log", ...options];
-  const { status } = await child(["unshare", "-p", "-f", "--mount-proc", "sh", "-c", inside, "sh", ...criu, ...words], { seconds: 120 });
+  const { status } = await child(["unshare", "-p", "-f", "--mount-proc", "sh", "-c", inside, "sh", ...criu, ...words], {
+    seconds: 120,
+  });
   const log = await readFile(path.join(work, "restore.log"), "utf8");
   return { status, errors: log.split("\n").filter((line) => status !== 0 && line.includes("Error")) };
 }
@@ -85,7 +95,9 @@ async function digestOf(folder: string): Promise<Record<string, string>> {
   for (const name of await readdir(folder, { recursive: true })) {
     const file = path.join(folder, name);
     if (name.startsWith("parent") || !(await stat(file)).isFile()) continue;
-    found[name] = createHash("sha256").update(await readFile(file)).digest("hex");
+    found[name] = createHash("sha256")
+      .update(await readFile(file))
+      .digest("hex");
   }
   return found;
 }

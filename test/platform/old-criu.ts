@@ -17,18 +17,31 @@ export async function oldCriu(): Promise<string> {
   try {
     const archives = path.join(making, "archives");
     await mkdir(path.join(archives, "partial"), { recursive: true });
-    const words = ["-y", "-qq", "--no-install-recommends", "--download-only", "-o", `Dir::Cache::archives=${archives}/`, "install", "criu/bookworm"];
+    const words = [
+      "-y",
+      "-qq",
+      "--no-install-recommends",
+      "--download-only",
+      "-o",
+      `Dir::Cache::archives=${archives}/`,
+      "install",
+      "criu/bookworm",
+    ];
     let done = await aptGet(words);
     if (done.status !== 0) {
       await aptGet(["update", "-qq"]);
       done = await aptGet(words);
     }
     const packages = (await readdir(archives)).filter((name) => name.endsWith(".deb"));
-    if (!packages.some((name) => name.startsWith("criu_3.17.1"))) throw new Error(`no criu 3.17.1 from apt: ${done.stdout}${done.stderr}`);
+    if (!packages.some((name) => name.startsWith("criu_3.17.1")))
+      throw new Error(`no criu 3.17.1 from apt: ${done.stdout}${done.stderr}`);
     for (const name of packages) await succeed(["dpkg", "-x", path.join(archives, name), path.join(making, "root")]);
     await rm(archives, { recursive: true });
     const libraries = "/root/usr/lib/x86_64-linux-gnu";
-    await writeFile(path.join(making, "criu"), `#!/bin/sh\nhere=$(dirname "$0")\nLD_LIBRARY_PATH=$here${libraries} exec "$here/root/usr/sbin/criu" "$@"\n`);
+    await writeFile(
+      path.join(making, "criu"),
+      `#!/bin/sh\nhere=$(dirname "$0")\nLD_LIBRARY_PATH=$here${libraries} exec "$here/root/usr/sbin/criu" "$@"\n`,
+    );
     await chmod(path.join(making, "criu"), 0o755);
     await rename(making, prefix);
     return program;

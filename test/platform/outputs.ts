@@ -19,10 +19,16 @@ export async function undisturbed(proof: Proof, programs: string, unique: string
     await boot(proof, unique);
     const [file = "", ...words] = proof.command(programs, unique);
     const out = openSync(stdout, "a");
-    const started = spawn(file, words, { cwd, env: { ...process.env, ...proof.env?.(unique) }, stdio: ["ignore", out, out], timeout: 240_000 });
+    const started = spawn(file, words, {
+      cwd,
+      env: { ...process.env, ...proof.env?.(unique) },
+      stdio: ["ignore", out, out],
+      timeout: 240_000,
+    });
     closeSync(out);
     const [status, signal] = (await once(started, "exit")) as [number | null, string | null];
-    if (status !== proof.status) throw new Error(`undisturbed ${proof.name} ended with ${status ?? signal}: ${await readFile(stdout, "utf8")}`);
+    if (status !== proof.status)
+      throw new Error(`undisturbed ${proof.name} ended with ${status ?? signal}: ${await readFile(stdout, "utf8")}`);
     return await readOutputs(proof, cwd, stdout);
   } finally {
     await rm(cwd, { recursive: true, force: true });
@@ -32,7 +38,8 @@ export async function undisturbed(proof: Proof, programs: string, unique: string
 
 export async function readOutputs(proof: Proof, cwd: string, stdout: string): Promise<Outputs> {
   const found: Record<string, string> = {};
-  for (const name of proof.outputs) found[name] = await digest(path.join(cwd, name), proof.ignore?.file === name ? proof.ignore.lines : null);
+  for (const name of proof.outputs)
+    found[name] = await digest(path.join(cwd, name), proof.ignore?.file === name ? proof.ignore.lines : null);
   if (proof.stdout === "compared") found["standard output"] = await digest(stdout, null);
   return found;
 }

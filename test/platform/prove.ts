@@ -40,7 +40,9 @@ export function prove(proof: Proof): void {
       expect(points.map((point) => point.number)).toEqual(Array.from({ length: COUNT }, (_, index) => index + 1));
       expect(points.map((point) => point.kind)).toEqual(["base", ...Array.from({ length: COUNT - 1 }, () => "increment")]);
       expect(points.map((point) => point.parent)).toEqual([null, ...Array.from({ length: COUNT - 1 }, (_, index) => index + 1)]);
-      expect(points.every((point) => point.timeline === 1 && point.bytes > 0 && point.freezeMicros > 0 && point.reason !== "")).toBe(true);
+      expect(
+        points.every((point) => point.timeline === 1 && point.bytes > 0 && point.freezeMicros > 0 && point.reason !== ""),
+      ).toBe(true);
     });
 
     test("killed, it is told as crashed, with every point still offered", async () => {

@@ -46,6 +46,7 @@ describe.skipIf(!platform.ready)("refused with a clear fault, and nothing change
     pids["outside"] = await start([`${programs}/outside`, String(typeof address === "object" ? address?.port : 0)]);
     pids["io_uring"] = await start([`${programs}/iouring`]);
     pids["sleep"] = await start(["sleep", "3600"]);
+    before = await look();
   });
 
   afterAll(async () => {
@@ -54,45 +55,105 @@ describe.skipIf(!platform.ready)("refused with a clear fault, and nothing change
     await world.close();
   });
 
-  beforeEach(async () => {
-    before = await look();
-  });
   afterEach(async () => {
     expect(await look()).toEqual(before);
     expect(await lives(running.pid)).toBe(true);
     expect(await readFile(`/proc/${running.pid}/stat`, "utf8"), "not left stopped").toMatch(/\) [SR] /);
   });
 
-  type Row = { readonly what: string; readonly words: () => readonly string[]; readonly env?: () => Promise<Record<string, string>>; readonly code: FaultCode; readonly says?: RegExp };
+  type Row = {
+    readonly what: string;
+    readonly words: () => readonly string[];
+    readonly env?: () => Promise<Record<string, string>>;
+    readonly code: FaultCode;
+    readonly says?: RegExp;
+  };
   const rows: readonly Row[] = [
-    ...[["take"], ["points"], ["restore"], ["status"], ["logs"], ["stop"], ["resume"], ["retire"]].map(
-      ([verb = ""]): Row => ({ what: `${verb} of an unknown job`, words: () => [verb, "nobody"], code: "job-unknown" }),
-    ),
+    ...[["take"], ["points"], ["restore"], ["status"], ["logs"], ["stop"], ["resume"], ["retire"]].map(([verb = ""]): Row => ({
+      what: `${verb} of an unknown job`,
+      words: () => [verb, "nobody"],
+      code: "job-unknown",
+    })),
     { what: "export of an unknown job", words: () => ["export", "nobody", path.join(world.root, "x")], code: "job-unknown" },
     { what: "an unknown point", words: () => ["restore", gone, "--point", "99"], code: "point-unknown" },
-    { what: "export of an unknown point", words: () => ["export", gone, "--point", "99", path.join(world.root, "x")], code: "point-unknown" },
+    {
+      what: "export of an unknown point",
+      words: () => ["export", gone, "--point", "99", path.join(world.root, "x")],
+      code: "point-unknown",
+    },
     { what: "an unknown timeline", words: () => ["restore", gone, "--timeline", "9"], code: "timeline-unknown" },
-    { what: "a time before the first point", words: () => ["restore", gone, "--at", "2001-01-01T00:00:00Z"], code: "no-point-before" },
+    {
+      what: "a time before the first point",
+      words: () => ["restore", gone, "--at", "2001-01-01T00:00:00Z"],
+      code: "no-point-before",
+    },
     { what: "what is no time", words: () => ["restore", gone, "--at", "soonish"], code: "time-invalid" },
     { what: "restoring a job that runs", words: () => ["restore", alive], code: "still-running" },
     { what: "taking a job that does not run", words: () => ["take", gone], code: "not-running" },
     { what: "a pid that does not exist", words: () => ["protect", "4194303", "--name", "new"], code: "pid-unknown" },
     { what: "a thread of the kernel", words: () => ["protect", "2", "--name", "new"], code: "pid-kernel-thread" },
     { what: "protecting the caller", words: () => ["protect", String(process.pid), "--name", "new"], code: "pid-self" },
-    { what: "a TCP connection to the outside", words: () => ["protect", String(pids["outside"]), "--name", "new"], code: "unprotectable", says: /tcp/i },
-    { what: "a process that uses io_uring", words: () => ["protect", String(pids["io_uring"]), "--name", "new"], code: "unprotectable", says: /io_uring/ },
+    {
+      what: "a TCP connection to the outside",
+      words: () => ["protect", String(pids["outside"]), "--name", "new"],
+      code: "unprotectable",
+      says: /tcp/i,
+    },
+    {
+      what: "a process that uses io_uring",
+      words: () => ["protect", String(pids["io_uring"]), "--name", "new"],
+      code: "unprotectable",
+      says: /io_uring/,
+    },
     { what: "a name that is taken", words: () => ["run", "--name", gone, "--", "sleep", "1"], code: "name-taken" },
-    { what: "protecting under a name that is taken", words: () => ["protect", String(pids["sleep"]), "--name", gone], code: "name-taken" },
+    {
+      what: "protecting under a name that is taken",
+      words: () => ["protect", String(pids["sleep"]), "--name", gone],
+      code: "name-taken",
+    },
     { what: "a name with a slash", words: () => ["run", "--name", "a/b", "--", "sleep", "1"], code: "name-invalid" },
     { what: "a name with a slash, given to restore", words: () => ["restore", "../gone"], code: "name-invalid" },
-    { what: "settings with an unknown key", words: () => ["take", alive, "--config", path.join(world.root, "wrong.toml")], code: "settings-invalid" },
-    { what: "a settings file that is not there", words: () => ["take", alive, "--config", path.join(world.root, "none.toml")], code: "settings-missing" },
-    { what: "an unknown variable", words: () => ["take", alive], env: async () => ({ HOLDFAST_VALUT: "/x" }), code: "settings-invalid" },
+    {
+      what: "settings with an unknown key",
+      words: () => ["take", alive, "--config", path.join(world.root, "wrong.toml")],
+      code: "settings-invalid",
+    },
+    {
+      what: "a settings file that is not there",
+      words: () => ["take", alive, "--config", path.join(world.root, "none.toml")],
+      code: "settings-missing",
+    },
+    {
+      what: "an unknown variable",
+      words: () => ["take", alive],
+      env: async () => ({ HOLDFAST_VALUT: "/x" }),
+      code: "settings-invalid",
+    },
     { what: "a command that is not there", words: () => ["run", "--name", "new", "--", "/no/such/program"], code: "launch-failed" },
-    { what: "CRIU missing, at a take", words: () => ["take", alive], env: async () => ({ HOLDFAST_CRIU_PATH: "/no/criu" }), code: "criu-missing" },
-    { what: "CRIU missing, at a restore", words: () => ["restore", gone], env: async () => ({ HOLDFAST_CRIU_PATH: "/no/criu" }), code: "criu-missing" },
-    { what: "CRIU too old, at a take", words: () => ["take", alive], env: async () => ({ HOLDFAST_CRIU_PATH: await oldCriu() }), code: "criu-too-old" },
-    { what: "CRIU too old, at a restore", words: () => ["restore", gone], env: async () => ({ HOLDFAST_CRIU_PATH: await oldCriu() }), code: "criu-too-old" },
+    {
+      what: "CRIU missing, at a take",
+      words: () => ["take", alive],
+      env: async () => ({ HOLDFAST_CRIU_PATH: "/no/criu" }),
+      code: "criu-missing",
+    },
+    {
+      what: "CRIU missing, at a restore",
+      words: () => ["restore", gone],
+      env: async () => ({ HOLDFAST_CRIU_PATH: "/no/criu" }),
+      code: "criu-missing",
+    },
+    {
+      what: "CRIU too old, at a take",
+      words: () => ["take", alive],
+      env: async () => ({ HOLDFAST_CRIU_PATH: await oldCriu() }),
+      code: "criu-too-old",
+    },
+    {
+      what: "CRIU too old, at a restore",
+      words: () => ["restore", gone],
+      env: async () => ({ HOLDFAST_CRIU_PATH: await oldCriu() }),
+      code: "criu-too-old",
+    },
   ];
 
   test.each(rows)("$what: $code", async ({ words, env, code, says }) => {
@@ -114,18 +175,21 @@ describe.skipIf(!platform.ready)("refused with a clear fault, and nothing change
     expect(message).toMatch(/min-free/);
   });
 
-  test.each(["take", "restore", "run", "protect", "stop", "resume", "retire", "export", "serve"])("%s without root: not-root", async (verb) => {
-    const words: Record<string, readonly string[]> = {
-      run: ["run", "--name", "new", "--json", "--", "sleep", "1"],
-      protect: ["protect", String(pids["sleep"]), "--name", "new", "--json"],
-      export: ["export", gone, "/tmp/x", "--json"],
-      serve: ["serve", "--json"],
-    };
-    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    const ended = await child([...nobody, launcher, ...(words[verb] ?? [verb, gone, "--json"])], { env: world.env });
-    expect(JSON.parse(ended.stdout)).toMatchObject({ fault: { code: "not-root" } });
-    expect(ended.status).toBe(table["not-root"].exit);
-  });
+  test.each(["take", "restore", "run", "protect", "stop", "resume", "retire", "export", "serve"])(
+    "%s without root: not-root",
+    async (verb) => {
+      const words: Record<string, readonly string[]> = {
+        run: ["run", "--name", "new", "--json", "--", "sleep", "1"],
+        protect: ["protect", String(pids["sleep"]), "--name", "new", "--json"],
+        export: ["export", gone, "/tmp/x", "--json"],
+        serve: ["serve", "--json"],
+      };
+      const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+      const ended = await child([...nobody, launcher, ...(words[verb] ?? [verb, gone, "--json"])], { env: world.env });
+      expect(JSON.parse(ended.stdout)).toMatchObject({ fault: { code: "not-root" } });
+      expect(ended.status).toBe(table["not-root"].exit);
+    },
+  );
 
   async function look() {
     const { jobs } = await world.json<StatusDocument>(["status"]);
@@ -179,7 +243,11 @@ describe.skipIf(!platform.ready)("damage in the vault is met before anything is 
       damage: async (root) => flip(path.join(generation(root, 3), "files/0"), 10),
       faults: [null, null, "point-damaged"],
     },
-    { what: "a missing image", damage: async (root) => rm(path.join(generation(root, 3), "core-300.img")), faults: [null, null, "point-damaged"] },
+    {
+      what: "a missing image",
+      damage: async (root) => rm(path.join(generation(root, 3), "core-300.img")),
+      faults: [null, null, "point-damaged"],
+    },
     {
       what: "a manifest that was edited",
       damage: async (root) => edit(path.join(generation(root, 2), "holdfast.json")),
@@ -200,7 +268,9 @@ describe.skipIf(!platform.ready)("damage in the vault is met before anything is 
         const { jobs } = await world.json<StatusDocument>(["status", gone], env);
         expect(jobs).toMatchObject([{ state: "crashed" }]);
         // L1: what was found damaged is offered no more, and what is older still is.
-        const offered = (await world.json<{ points: { number: number }[] }>(["points", gone], env)).points.map((point) => point.number);
+        const offered = (await world.json<{ points: { number: number }[] }>(["points", gone], env)).points.map(
+          (point) => point.number,
+        );
         expect(offered).toEqual(faults.flatMap((fault, at) => (fault === null ? [at + 1] : [])));
       }
       await rm(root, { recursive: true });
@@ -243,9 +313,21 @@ describe.skipIf(!platform.ready)("a vault on a file system of its own", () => {
     await succeed(["mkdir", world.vault]);
     await succeed(["mount", "-t", "tmpfs", "-o", "size=200M,mode=0700", "holdfast-test", world.vault]);
     const output = path.join(world.root, "out");
-    started = await world.json<StartDocument>(
-      ["run", "--name", "job", "--cwd", world.cwd, "--every", "never", "--keep", "all", "--output", output, "--", ...job()],
-    );
+    started = await world.json<StartDocument>([
+      "run",
+      "--name",
+      "job",
+      "--cwd",
+      world.cwd,
+      "--every",
+      "never",
+      "--keep",
+      "all",
+      "--output",
+      output,
+      "--",
+      ...job(),
+    ]);
     await world.json<TakeDocument>(["take", "job"]);
   });
   afterEach(async () => {
@@ -279,7 +361,10 @@ describe.skipIf(!platform.ready)("a vault on a file system of its own", () => {
   test("mounted for reading only: vault-unwritable, and every point is still listed", async () => {
     await succeed(["mount", "-o", "remount,ro", world.vault]);
     const before = await snapshot(world.vault);
-    for (const words of [["take", "job"], ["run", "--name", "new", "--", "sleep", "60"]]) {
+    for (const words of [
+      ["take", "job"],
+      ["run", "--name", "new", "--", "sleep", "60"],
+    ]) {
       const refusal = await world.fault(words);
       expect(refusal).toMatchObject({ code: "vault-unwritable", status: table["vault-unwritable"].exit });
     }

@@ -98,7 +98,8 @@ describe.skipIf(!platform.ready)("a service killed in the middle of a dump", () 
   async function dumpedBytes(): Promise<number> {
     let bytes = 0;
     for (const name of await readdir(path.join(world.vault, ".staging"), { recursive: true }).catch(() => [])) {
-      if (/pages-\d+\.img$/.test(name)) bytes += (await stat(path.join(world.vault, ".staging", name)).catch(() => null))?.size ?? 0;
+      if (/pages-\d+\.img$/.test(name))
+        bytes += (await stat(path.join(world.vault, ".staging", name)).catch(() => null))?.size ?? 0;
     }
     return bytes;
   }

@@ -51,7 +51,10 @@ async function prepare(): Promise<Platform> {
 async function doctor(words: readonly string[]): Promise<readonly string[] | string> {
   const vault = await mkdtemp("/var/tmp/holdfast-test-doctor-");
   try {
-    const { stdout, stderr } = await child([launcher, "doctor", ...words, "--json", "--quiet"], { env: { HOLDFAST_VAULT: vault }, seconds: 300 });
+    const { stdout, stderr } = await child([launcher, "doctor", ...words, "--json", "--quiet"], {
+      env: { HOLDFAST_VAULT: vault },
+      seconds: 300,
+    });
     if (stdout === "") return stderr;
     const said = JSON.parse(stdout) as DoctorDocument;
     return said.works === true && said.criu?.command ? said.criu.command : (said.fault?.message ?? stdout);

@@ -14,7 +14,10 @@ export async function snapshot(root: string, apart: RegExp = /^$/): Promise<Snap
     const at = await lstat(file);
     const mode = at.mode.toString(8);
     if (at.isSymbolicLink()) found[name] = `link to ${await readlink(file)}`;
-    else if (at.isFile()) found[name] = `${mode} ${at.size} ${createHash("sha256").update(await readFile(file)).digest("hex")}`;
+    else if (at.isFile())
+      found[name] = `${mode} ${at.size} ${createHash("sha256")
+        .update(await readFile(file))
+        .digest("hex")}`;
     else found[name] = mode;
   }
   return found;

@@ -35,7 +35,8 @@ export async function openWorld(place: Place = "disk"): Promise<World> {
   const run: World["run"] = (words, more = {}) => child([launcher, ...words], { env: { ...env, ...more } });
   const json = async <T>(words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<T> => {
     const ended = await run(withJson(words), more);
-    if (ended.status !== 0) throw new Error(`holdfast ${words.join(" ")} ended with ${ended.status}\n${ended.stdout}${ended.stderr}`);
+    if (ended.status !== 0)
+      throw new Error(`holdfast ${words.join(" ")} ended with ${ended.status}\n${ended.stdout}${ended.stderr}`);
     return JSON.parse(ended.stdout) as T;
   };
   const fault: World["fault"] = async (words, more = {}) => {
@@ -46,7 +47,10 @@ export async function openWorld(place: Place = "disk"): Promise<World> {
     } catch {
       // Told below, with what was printed instead.
     }
-    if (!said.fault) throw new Error(`holdfast ${words.join(" ")} printed no fault but ended with ${ended.status}\n${ended.stdout}${ended.stderr}`);
+    if (!said.fault)
+      throw new Error(
+        `holdfast ${words.join(" ")} printed no fault but ended with ${ended.status}\n${ended.stdout}${ended.stderr}`,
+      );
     return { status: ended.status, ...said.fault };
   };
   const close = async (): Promise<void> => {
@@ -89,7 +93,12 @@ export type Point = {
 };
 export type PointsDocument = { readonly points: readonly Point[] };
 export type StartDocument = { readonly job: string; readonly pid: number; readonly initPid: number; readonly output: string };
-export type TakeDocument = Point & { readonly job: string; readonly point: number; readonly run: number; readonly milliseconds: number };
+export type TakeDocument = Point & {
+  readonly job: string;
+  readonly point: number;
+  readonly run: number;
+  readonly milliseconds: number;
+};
 export type RestoreDocument = {
   readonly job: string;
   readonly point: number;

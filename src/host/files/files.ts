@@ -20,8 +20,8 @@ export function openFiles(options: FilesOptions = {}): Files {
     capture: async (tree, rules, folder) => capture(tree, rules, folder, roots),
     settle,
     preflight,
-    putBack: async (captured, generationFolder, undoFolder) =>
-      putBack(captured, generationFolder, undoFolder, randomBytes(6).toString("hex")),
+    putBack: async (captured, generationFolder, undoFolder, laterUndo) =>
+      putBack(captured, generationFolder, undoFolder, randomBytes(6).toString("hex"), laterUndo),
     undo,
   };
 }

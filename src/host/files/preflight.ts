@@ -5,6 +5,7 @@ import { Fault } from "../../faults/fault.ts";
 import { checkFolder, checkWritable, standingFile, unrestorable, whyChanged, whyOther } from "./examine.ts";
 import { inFolderOf } from "./held-folder.ts";
 import { storedPath } from "./put-back-plan.ts";
+import { findRegrowth } from "./regrow.ts";
 import { checkSpace } from "./space.ts";
 import { targetFault } from "./translate.ts";
 
@@ -12,7 +13,12 @@ import { targetFault } from "./translate.ts";
  * What `putBack` and CRIU would meet, found before anything is touched; throws for the first. Reads tails, and needed files whose
  * time differs. Faults: `file-changed`, `file-unrestorable`, `space-short`, `io-failed`.
  */
-export async function preflight(capture: Capture, point: number, generationFolder: string): Promise<void> {
+export async function preflight(
+  capture: Capture,
+  point: number,
+  generationFolder: string,
+  laterUndo: readonly string[] = [],
+): Promise<void> {
   const made = new Set<string>();
   for (const folder of capture.folders) {
     await checking(folder.path, async () => {
@@ -23,7 +29,7 @@ export async function preflight(capture: Capture, point: number, generationFolde
   }
   for (const file of capture.files) {
     await checking(file.path, async () =>
-      file.how === "copy" ? checkCopy(file, generationFolder, made) : checkLength(file, point),
+      file.how === "copy" ? checkCopy(file, generationFolder, made) : checkLength(file, point, laterUndo),
     );
   }
   for (const file of capture.needed) {
@@ -38,9 +44,9 @@ export async function preflight(capture: Capture, point: number, generationFolde
   );
 }
 
-async function checkLength(file: CapturedFile, point: number): Promise<void> {
+async function checkLength(file: CapturedFile, point: number, laterUndo: readonly string[]): Promise<void> {
   const why = await whyChanged(file);
-  if (why !== null) throw Fault.of("file-changed", { file: file.path, point, why });
+  if (why !== null && !(await findRegrowth(file, laterUndo))) throw Fault.of("file-changed", { file: file.path, point, why });
   await inFolderOf(file.path, async () => checkWritable(file.path));
 }
 

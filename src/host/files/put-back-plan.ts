@@ -4,6 +4,7 @@ import type { Capture, CapturedFile, CapturedFolder } from "../../domain/capture
 import { attributesOf, sameAttributes } from "./attributes.ts";
 import { sameContent } from "./digest.ts";
 import { checkFolder, standingFile, unrestorable, whyChanged } from "./examine.ts";
+import { findRegrowth, type Regrowth } from "./regrow.ts";
 import { targetFault } from "./translate.ts";
 import type { UndoFile, UndoList } from "./undo-list.ts";
 
@@ -16,45 +17,58 @@ export type PutBackPlan = {
   readonly folders: readonly CapturedFolder[];
 };
 
-export type PlannedChange = { readonly file: CapturedFile; readonly undo: UndoFile };
+/** `regrowth`: for a `cut` that goes on with what older restores cut off. */
+export type PlannedChange = { readonly file: CapturedFile; readonly undo: UndoFile; readonly regrowth: Regrowth | null };
 
 /**
  * Looks at every file; changes nothing. `token`: fresh random letters for the temporary names, so that they meet nothing.
  * Faults: `file-unrestorable`.
  */
-export async function planPutBack(capture: Capture, generationFolder: string, token: string): Promise<PutBackPlan> {
+export async function planPutBack(
+  capture: Capture,
+  generationFolder: string,
+  token: string,
+  laterUndo: readonly string[] = [],
+): Promise<PutBackPlan> {
   const changes: PlannedChange[] = [];
   const unchanged: string[] = [];
   for (const file of capture.files) {
-    const found = await compare(file, generationFolder);
+    const found = await compare(file, generationFolder, laterUndo);
     if (found === null) {
       unchanged.push(file.path);
       continue;
     }
     const number = changes.length;
     const saved = found.saves ? `${number}` : null;
-    const { change, before, savedFrom } = found;
-    changes.push({ file, undo: { path: file.path, change, temporary: `.holdfast-${token}-${number}`, before, saved, savedFrom } });
+    const { change, before, savedFrom, regrowth = null } = found;
+    changes.push({
+      file,
+      regrowth,
+      undo: { path: file.path, change, temporary: `.holdfast-${token}-${number}`, before, saved, savedFrom },
+    });
   }
   const folders = capture.folders.filter((folder) => checkFolder(folder) === "absent");
   return { undo: undoListOf(changes, folders), changes, unchanged, folders };
 }
 
-type Found = Pick<UndoFile, "change" | "before" | "savedFrom"> & { readonly saves: boolean };
+type Found = Pick<UndoFile, "change" | "before" | "savedFrom"> & { readonly saves: boolean; readonly regrowth?: Regrowth };
 
-async function compare(file: CapturedFile, generationFolder: string): Promise<Found | null> {
+async function compare(file: CapturedFile, generationFolder: string, laterUndo: readonly string[]): Promise<Found | null> {
   try {
-    return file.how === "copy" ? await compareCopy(file, generationFolder) : await compareLength(file);
+    return file.how === "copy" ? await compareCopy(file, generationFolder) : await compareLength(file, laterUndo);
   } catch (error) {
     throw targetFault(error, file.path, 0);
   }
 }
 
-async function compareLength(file: CapturedFile): Promise<Found | null> {
+async function compareLength(file: CapturedFile, laterUndo: readonly string[]): Promise<Found | null> {
   const why = await whyChanged(file);
-  if (why !== null) throw unrestorable(file.path, why, "go back to another point: see `holdfast points`");
+  const regrowth = why === null ? null : await findRegrowth(file, laterUndo);
+  if (why !== null && !regrowth) throw unrestorable(file.path, why, "go back to another point: see `holdfast points`");
   const stats = lstatSync(file.path, { bigint: true });
   const before = standing(stats);
+  // Undone like any cut: what stands behind the bytes that stay is saved first.
+  if (regrowth) return { change: "cut", before, savedFrom: regrowth.keeps, saves: true, regrowth };
   if (before.size > file.size) return { change: "cut", before, savedFrom: file.size, saves: true };
   return sameAttributes(before, file) ? null : { change: "attributes", before, savedFrom: 0, saves: false };
 }

@@ -10,7 +10,7 @@ import { planPutBack, storedPath, type PlannedChange, type PutBackPlan } from ".
 import { targetFault, vaultFault } from "./translate.ts";
 import { undo } from "./undo.ts";
 import { openUndoFolder, syncFolder, writeUndoList, type UndoFile } from "./undo-list.ts";
-import { copyRange, cutBack, renameOver, restoreAttributes, writeBeside, writeOver } from "./write.ts";
+import { copyRange, cutBack, regrowFile, renameOver, restoreAttributes, writeBeside, writeOver } from "./write.ts";
 
 /**
  * Puts a point's files back. First the undo folder, synced, with its list last; then one change after the other, each of which
@@ -22,9 +22,10 @@ export async function putBack(
   generationFolder: string,
   undoFolder: string,
   token: string,
+  laterUndo: readonly string[] = [],
 ): Promise<PutBackReport> {
   await openUndoFolder(undoFolder);
-  const plan = await planPutBack(capture, generationFolder, token);
+  const plan = await planPutBack(capture, generationFolder, token, laterUndo);
   try {
     for (const step of stepsOf(plan, generationFolder, undoFolder)) await step.run();
   } catch (error) {
@@ -66,7 +67,7 @@ export function stepsOf(plan: PutBackPlan, generationFolder: string, undoFolder:
   ];
 }
 
-function changeSteps({ file, undo: entry }: PlannedChange, generationFolder: string): Step[] {
+function changeSteps({ file, undo: entry, regrowth }: PlannedChange, generationFolder: string): Step[] {
   const { path, size } = file;
   const stored = storedPath(file, generationFolder);
   switch (entry.change) {
@@ -79,6 +80,7 @@ function changeSteps({ file, undo: entry }: PlannedChange, generationFolder: str
     case "in-place":
       return [onTarget("write over", path, size, async () => writeOver(path, stored, file))];
     case "cut":
+      if (regrowth) return [onTarget("regrow", path, size, async () => regrowFile(path, regrowth, file))];
       return [onTarget("cut", path, size, async () => cutBack(path, size, file))];
     case "attributes":
       return [onTarget("set attributes of", path, size, async () => restoreAttributes(path, file))];
@@ -132,7 +134,10 @@ async function makeFolder({ path, mode, uid, gid }: CapturedFolder): Promise<voi
 const doneBy = { create: "created", replace: "rewritten", "in-place": "rewritten", cut: "cut", attributes: "rewritten" } as const;
 
 function reportOf(plan: PutBackPlan, undoFolder: string): PutBackReport {
-  const changed = plan.changes.map(({ file, undo: entry }) => ({ path: file.path, done: doneBy[entry.change] }));
+  const changed = plan.changes.map(({ file, undo: entry, regrowth }) => ({
+    path: file.path,
+    done: regrowth ? ("rewritten" as const) : doneBy[entry.change],
+  }));
   const unchanged = plan.unchanged.map((path) => ({ path, done: "unchanged" as const }));
   const savedBytes = plan.undo.files.map(({ before, saved, savedFrom }) => (saved === null ? 0 : (before?.size ?? 0) - savedFrom));
   return { files: [...changed, ...unchanged], undoFolder, undoBytes: savedBytes.reduce((sum, bytes) => sum + bytes, 0) };

@@ -3,6 +3,7 @@ import { copyFile, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { setAttributes, type Attributes } from "./attributes.ts";
 import { withRegularFile } from "./digest.ts";
 import { standingFile, unrestorable } from "./examine.ts";
+import { regrow, type Regrowth } from "./regrow.ts";
 import { inFolderOf } from "./held-folder.ts";
 
 /** Writes `source`'s content beside `path`, as `temporary`, whole and synced. A crash leaves at most that file. */
@@ -48,6 +49,14 @@ export async function putTail(path: string, from: number, source: string, attrib
       throw unrestorable(path, `its first ${from} bytes are gone`, `its end is kept in ${source}`);
     ftruncateSync(handle.fd, from);
     await withRegularFile(source, async (tail) => copyRange(tail, 0, handle, from));
+    finish(handle, attributes);
+  });
+}
+
+/** Cuts the file to what stays of it and puts the pieces of older restores behind, then sets its attributes. */
+export async function regrowFile(path: string, regrowth: Regrowth, attributes: Attributes): Promise<void> {
+  await changing(path, async (handle) => {
+    await regrow(handle, regrowth);
     finish(handle, attributes);
   });
 }

@@ -38,7 +38,10 @@ async function take(vault: Vault, number: number, memories: readonly Memory[]): 
   const parent = number === 1 ? null : number - 1;
   const { digests, pagesKept } = await vault.thin(making, parent, ignore);
   const pages = { scanned: 0, written: 0, skipped: 0, kept: pagesKept };
-  const stands = { kind: parent === null ? "base" : "increment", parent: parent === null ? null : { number: parent, id: `id-${parent}` } } as const;
+  const stands = {
+    kind: parent === null ? "base" : "increment",
+    parent: parent === null ? null : { number: parent, id: `id-${parent}` },
+  } as const;
   await vault.seal(making, aManifest(number, { ...stands, pages }), digests);
 }
 

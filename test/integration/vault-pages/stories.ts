@@ -39,7 +39,9 @@ const perhaps = fc.option(seen, { freq: 4 });
 
 /** So many dumps of up to three memories that come, go and change, often back to what they were. */
 export function storiesOf(minLength: number, maxLength: number): fc.Arbitrary<Story> {
-  const dump = fc.record(Object.fromEntries(names.map((name) => [name, perhaps])) as Record<(typeof names)[number], typeof perhaps>);
+  const dump = fc.record(
+    Object.fromEntries(names.map((name) => [name, perhaps])) as Record<(typeof names)[number], typeof perhaps>,
+  );
   return fc.record({ dumps: fc.array(dump, { minLength, maxLength }), tracked: fc.boolean() });
 }
 

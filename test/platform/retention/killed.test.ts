@@ -10,7 +10,7 @@ import { launcher } from "../setup.ts";
 import { made, makeChain, pagesIn } from "./made-chain.ts";
 
 const platform = inject("platform");
-const ROUNDS = Number(process.env["KILL_ROUNDS"] ?? "6");
+const ROUNDS = Number(process.env["KILL_ROUNDS"] ?? "4");
 const COUNT = 9;
 const kept = ["3", "6", "8", "9"];
 
@@ -22,7 +22,13 @@ describe.skipIf(!platform.ready)("retention of a vault", () => {
     HOLDFAST_VAULT: path.join(root, "vault"),
     HOLDFAST_CATALOGUE: path.join(root, "catalogue.sqlite"),
   });
-  const holdfast = (...words: readonly string[]): Promise<Ended> => child([launcher, ...words], { env: env() });
+  /** Runs `holdfast WORDS`, which must end with this status. */
+  const holdfast = async (status: number, ...words: readonly string[]): Promise<Ended> => {
+    const ended = await child([launcher, ...words], { env: env() });
+    if (ended.status !== status)
+      throw new Error(`holdfast ${words.join(" ")} ended with ${ended.status}\n${ended.stdout}${ended.stderr}`);
+    return ended;
+  };
   const generations = (): string => path.join(root, "vault/jobs", made, "generations");
 
   /** The vault and the catalogue as they were before the first pass. */
@@ -42,7 +48,11 @@ describe.skipIf(!platform.ready)("retention of a vault", () => {
   beforeAll(async () => {
     root = await mkdtemp("/var/tmp/holdfast-test-killed-");
     await makeChain(path.join(root, "vault"), COUNT);
-    for (const words of [["hold", made, "--point", "3"], ["hold", made, "--point", "6"], ["policy", made, "--keep", "last=2"]]) {
+    for (const words of [
+      ["hold", made, "--point", "3"],
+      ["hold", made, "--point", "6"],
+      ["policy", made, "--keep", "last=2"],
+    ]) {
       await succeed([launcher, ...words], { env: env() });
     }
     await cp(path.join(root, "vault"), path.join(root, "original"), { recursive: true, verbatimSymlinks: true });
@@ -59,29 +69,36 @@ describe.skipIf(!platform.ready)("retention of a vault", () => {
     expect(await pagesIn(path.join(root, "vault"))).toEqual(await keptOf(before));
   });
 
-  test.each(Array.from({ length: ROUNDS }, (_, round) => round))("killed at a random moment (round %i), all points read back whole, and the next pass completes", async (round) => {
-    await asItWas();
-    const moment = randomInt(Math.round(milliseconds * 0.3), Math.round(milliseconds * 1.05));
-    const pass = spawn(launcher, ["expire", made, "--json"], { env: { ...process.env, ...env() }, stdio: "ignore", detached: true });
-    const ended = once(pass, "exit");
-    await wait(moment);
-    if (pass.exitCode === null && pass.pid !== undefined) process.kill(-pass.pid, "SIGKILL");
-    await ended;
-    const found = await readdir(generations());
-    const told = `round ${round}, killed after ${moment} of ${milliseconds} ms, which left ${found.join(" ")}`;
+  test.each(Array.from({ length: ROUNDS }, (_, round) => round))(
+    "killed at a random moment (round %i), all points read back whole, and the next pass completes",
+    async (round) => {
+      await asItWas();
+      const moment = randomInt(Math.round(milliseconds * 0.3), Math.round(milliseconds * 1.05));
+      const pass = spawn(launcher, ["expire", made, "--json"], {
+        env: { ...process.env, ...env() },
+        stdio: "ignore",
+        detached: true,
+      });
+      const ended = once(pass, "exit");
+      await wait(moment);
+      if (pass.exitCode === null && pass.pid !== undefined) process.kill(-pass.pid, "SIGKILL");
+      await ended;
+      const found = await readdir(generations());
+      const told = `round ${round}, killed after ${moment} of ${milliseconds} ms, which left ${found.join(" ")}`;
 
-    if (process.env["KILL_ROUNDS"]) process.stderr.write(`${told}\n`);
+      if (process.env["KILL_ROUNDS"]) process.stderr.write(`${told}\n`);
 
-    // Whatever is there now, sealed, reads as it did, before anything is swept.
-    for (const [number, pages] of Object.entries(await pagesIn(path.join(root, "vault")))) expect(pages, told).toEqual(before[number]);
-    for (const number of kept) expect(found, told).toContain(number);
-    const verified = await holdfast("verify", made, "--json");
-    expect([verified.status, JSON.parse(verified.stdout)], told).toMatchObject([0, { jobs: [{ damage: [] }] }]);
-    expect(await holdfast("expire", made), told).toMatchObject({ status: 0 });
-    expect((await readdir(generations())).toSorted(), told).toEqual(kept);
-    expect(await pagesIn(path.join(root, "vault")), told).toEqual(await keptOf(before));
-    expect(await holdfast("verify", made), told).toMatchObject({ status: 0 });
-  });
+      // Whatever is there now, sealed, reads as it did, before anything is swept.
+      for (const [number, pages] of Object.entries(await pagesIn(path.join(root, "vault"))))
+        expect(pages, told).toEqual(before[number]);
+      for (const number of kept) expect(found, told).toContain(number);
+      expect(JSON.parse((await holdfast(0, "verify", made, "--json")).stdout), told).toMatchObject({ jobs: [{ damage: [] }] });
+      await holdfast(0, "expire", made);
+      expect((await readdir(generations())).toSorted(), told).toEqual(kept);
+      expect(await pagesIn(path.join(root, "vault")), told).toEqual(await keptOf(before));
+      await holdfast(0, "verify", made);
+    },
+  );
 
   test("a fold that meets damage withdraws nothing, writes it down, and the next pass chooses among what is sound", async () => {
     await asItWas();
@@ -90,14 +107,18 @@ describe.skipIf(!platform.ready)("retention of a vault", () => {
     bytes[5000] = 0x3f;
     await rm(pages);
     await writeFile(pages, bytes);
-    const refused = await holdfast("expire", made, "--json");
-    expect([refused.status, JSON.parse(refused.stdout)]).toMatchObject([13, { fault: { code: "point-damaged", message: expect.stringContaining("point 5") } }]);
+    const refused = await holdfast(13, "expire", made, "--json");
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      fault: { code: "point-damaged", message: expect.stringContaining("point 5") },
+    });
     expect((await readdir(generations())).toSorted()).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
-    const { points } = JSON.parse((await holdfast("points", made, "--json")).stdout) as { points: readonly { number: number }[] };
+    const { points } = JSON.parse((await holdfast(0, "points", made, "--json")).stdout) as {
+      points: readonly { number: number }[];
+    };
     expect(points.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
     // 3 is held, 3 and 4 are the last two; what the damaged ones stand on is left for a repair.
-    expect(await holdfast("expire", made)).toMatchObject({ status: 0, stdout: expect.stringContaining("1 is not deleted: generation") });
+    expect((await holdfast(0, "expire", made)).stdout).toContain("1 is not deleted: generation");
     expect((await readdir(generations())).toSorted()).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
-    expect(await holdfast("verify", made)).toMatchObject({ status: 0 });
+    await holdfast(0, "verify", made);
   });
 });

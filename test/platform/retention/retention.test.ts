@@ -15,7 +15,12 @@ type ExpireDocument = {
   readonly expired: readonly { readonly number: number; readonly reason: string }[];
   readonly folds: readonly { readonly number: number; readonly parent: number | null }[];
   readonly sweeps: readonly number[];
-  readonly done: { readonly folded: number; readonly swept: number; readonly bytesBefore: number; readonly bytesAfter: number } | null;
+  readonly done: {
+    readonly folded: number;
+    readonly swept: number;
+    readonly bytesBefore: number;
+    readonly bytesAfter: number;
+  } | null;
 };
 
 /** The program under a policy: most of its points expire while it runs, and each one that is left brings it back to its own moment. */
@@ -46,7 +51,13 @@ describe.skipIf(!platform.ready).each([proofs.single, proofs.workers] as readonl
     await world.json(["hold", proof.name, "--point", String(HELD), "--note", "a good one"]);
     await world.json(["policy", proof.name, "--keep", "last=3"]);
     const plan = await world.json<ExpireDocument>(["expire", proof.name, "--dry-run"]);
-    expect(plan).toMatchObject({ folds: [{ number: 10, parent: HELD }, { number: HELD, parent: null }], done: null });
+    expect(plan).toMatchObject({
+      folds: [
+        { number: 10, parent: HELD },
+        { number: HELD, parent: null },
+      ],
+      done: null,
+    });
     expect(await numbers()).toHaveLength(COUNT);
     expect(await directories()).toHaveLength(COUNT);
   });
@@ -59,14 +70,22 @@ describe.skipIf(!platform.ready).each([proofs.single, proofs.workers] as readonl
     expect(await numbers()).toEqual([HELD, 10, 11, 12]);
     expect(await directories()).toEqual(["4", "10", "11", "12"]);
     const points = await pointsOf(world, proof.name);
-    expect(points.map(({ kind, parent }) => [kind, parent])).toEqual([["base", null], ["increment", HELD], ["increment", 10], ["increment", 11]]);
+    expect(points.map(({ kind, parent }) => [kind, parent])).toEqual([
+      ["base", null],
+      ["increment", HELD],
+      ["increment", 10],
+      ["increment", 11],
+    ]);
     expect(await world.json(["verify", proof.name])).toMatchObject({ jobs: [{ damage: [] }] });
   });
 
   test("the chain goes on: the next generation is an increment, and what that pushes out goes in the next pass", async () => {
     const taken = await world.json<TakeDocument>(["take", proof.name]);
     expect(taken).toMatchObject({ point: COUNT + 1, kind: "increment", parent: COUNT });
-    expect(await world.json<ExpireDocument>(["expire", proof.name])).toMatchObject({ folds: [{ number: 11, parent: HELD }], sweeps: [10] });
+    expect(await world.json<ExpireDocument>(["expire", proof.name])).toMatchObject({
+      folds: [{ number: 11, parent: HELD }],
+      sweeps: [10],
+    });
     expect(await world.json<ExpireDocument>(["expire", proof.name])).toMatchObject({ expired: [], folds: [], sweeps: [] });
     await kill(guarded.started.initPid);
     await gone(guarded.started.pid);

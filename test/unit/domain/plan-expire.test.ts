@@ -53,7 +53,9 @@ const cases = fc
     maxLength: 12,
   })
   .map((steps) => {
-    const words = steps.map(({ onto, state }, at) => (onto === 0 || at === 0 ? `B${at + 1}${state}` : `i${at + 1}${state}<${Math.max(1, at + 1 - onto)}`));
+    const words = steps.map(({ onto, state }, at) =>
+      onto === 0 || at === 0 ? `B${at + 1}${state}` : `i${at + 1}${state}<${Math.max(1, at + 1 - onto)}`,
+    );
     const withdrawn = steps.flatMap(({ goes, state }, at) => ((goes && state !== "x") || state === "e" ? [at + 1] : []));
     return { text: words.join(" "), generations: chainOf(words.join(" ")), withdrawn: new Set(withdrawn) };
   });

@@ -8,7 +8,10 @@ import type { SealedFolder } from "../../../src/vault/pages-check.ts";
 import { checkStructure } from "../../../src/vault/verify.ts";
 import type { SimDisk } from "./sim-disk.ts";
 
-type Written = { readonly result: Awaited<ReturnType<typeof foldFolder>>; readonly files: readonly (readonly [string, Buffer | string])[] };
+type Written = {
+  readonly result: Awaited<ReturnType<typeof foldFolder>>;
+  readonly files: readonly (readonly [string, Buffer | string])[];
+};
 type Checked = Awaited<ReturnType<typeof checkStructure>>;
 
 /** By everything that lies in the folders: the same work is done once. */
@@ -27,12 +30,14 @@ export function handsOn(disk: SimDisk): FoldHands {
     },
     async foldFolder({ chain, parent, into }) {
       const seen = await fingerprint(disk, chain, `onto ${parent}`);
-      const work = await remembered(folded, seen, () => inCopy(disk, chain, async (copies, root) => {
-        const aside = path.join(root, "aside");
-        await mkdir(aside);
-        const result = await foldFolder({ chain: copies, parent, into: aside }, () => undefined);
-        return { result, files: await contentsOf(aside) };
-      }));
+      const work = await remembered(folded, seen, () =>
+        inCopy(disk, chain, async (copies, root) => {
+          const aside = path.join(root, "aside");
+          await mkdir(aside);
+          const result = await foldFolder({ chain: copies, parent, into: aside }, () => undefined);
+          return { result, files: await contentsOf(aside) };
+        }),
+      );
       for (const [name, content] of work.files) {
         if (typeof content === "string") disk.putLink(`${into}/${name}`, content);
         else disk.put(`${into}/${name}`, content);

@@ -128,21 +128,24 @@ describe.each(modes)("where $mode,", ({ exchanges }) => {
     },
   );
 
-  test.each([0, 1])("a fold that is refused at any call says so, and every point reads as before or after (step %i)", async (at) => {
-    for (let n = 0; ; n++) {
-      const disk = diskBefore(at);
-      disk.interrupt({ at: n, how: { errno: "ENOSPC" } });
-      const outcome = await (steps[at] as (typeof steps)[number]).act(disk).then(
-        () => "done",
-        (error: NodeJS.ErrnoException) => error.code,
-      );
-      const over = disk.calls <= n;
-      disk.interrupt({ at: -1, how: "power-cut" });
-      expect(["ENOSPC", "done"]).toContain(outcome);
-      expect([content[at], content[at + 1]]).toContain(await readBack(disk));
-      if (over) return;
-    }
-  });
+  test.each([0, 1])(
+    "a fold that is refused at any call says so, and every point reads as before or after (step %i)",
+    async (at) => {
+      for (let n = 0; ; n++) {
+        const disk = diskBefore(at);
+        disk.interrupt({ at: n, how: { errno: "ENOSPC" } });
+        const outcome = await (steps[at] as (typeof steps)[number]).act(disk).then(
+          () => "done",
+          (error: NodeJS.ErrnoException) => error.code,
+        );
+        const over = disk.calls <= n;
+        disk.interrupt({ at: -1, how: "power-cut" });
+        expect(["ENOSPC", "done"]).toContain(outcome);
+        expect([content[at], content[at + 1]]).toContain(await readBack(disk));
+        if (over) return;
+      }
+    },
+  );
 
   test.each(["file", "folder"] as const)("a fold that never syncs a %s is found out", async (kind) => {
     let broken = 0;
@@ -196,7 +199,10 @@ test("damage in a generation that must give pages is told, and not taken over un
   bytes[7] = (bytes[7] ?? 0) ^ 1;
   disk.put(file, bytes);
   const refused = await foldOn(disk, 4, 2).catch((error: Fault) => error);
-  expect(refused).toMatchObject({ code: "point-damaged", message: expect.stringContaining("point 3 of lj is damaged: pages-1.img") });
+  expect(refused).toMatchObject({
+    code: "point-damaged",
+    message: expect.stringContaining("point 3 of lj is damaged: pages-1.img"),
+  });
   expect(disk.everything().filter((name) => name.includes("/.folding-"))).toEqual([]);
   // Nothing of 1 goes into 4, so 4 does not care.
   disk.put(file, Buffer.from(bytes.map((byte, at) => (at === 7 ? byte ^ 1 : byte))));

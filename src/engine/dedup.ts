@@ -1,0 +1,47 @@
+import type { JobName } from "../domain/job.ts";
+import { soundNumbers } from "../domain/restorable.ts";
+import { findJob } from "./find-job.ts";
+import { rowOf } from "./generation-of.ts";
+import { withJobLease } from "./lease.ts";
+import type { Ports } from "./ports.ts";
+import { allGenerations } from "./queries.ts";
+import { reconcile } from "./reconcile.ts";
+
+export type DedupReport = {
+  /** Those that lost pages, oldest first. */
+  readonly changed: readonly { readonly number: number; readonly pagesDropped: number }[];
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+};
+
+/**
+ * Drops from every increment in the vault the pages that are the same in what it stands on; every point keeps the bytes of every page.
+ * A take does this by itself: what is found here came in later, when a fold gave an increment pages that an older one has too.
+ *
+ * A crash leaves each generation as it was or without those pages; the next call goes on. Faults: `job-unknown`, `busy`,
+ * `point-damaged`, `vault-full`, `vault-unwritable`.
+ */
+export async function dedup(ports: Ports, name: JobName): Promise<DedupReport> {
+  await findJob(ports, name);
+  return withJobLease(ports, name, "dedup", async () => {
+    await reconcile(ports, await findJob(ports, name));
+    const present = new Set(await ports.vault.sealed(name));
+    const rows = (await allGenerations(ports, name)).filter((row) => present.has(row.number));
+    const sound = soundNumbers(rows);
+    const bytesBefore = rows.reduce((sum, row) => sum + row.bytes, 0);
+    let bytesAfter = bytesBefore;
+    const changed: { number: number; pagesDropped: number }[] = [];
+    for (const { number, bytes, kind } of rows) {
+      if (kind === "base" || !sound.has(number)) continue;
+      const { pagesDropped } = await ports.vault.dedup(name, number, (at, total) => {
+        ports.events.emit({ type: "progress", verb: "dedup", job: name, bytes: at, total });
+      });
+      if (pagesDropped === 0) continue;
+      const row = rowOf(await ports.vault.manifest(name, number), await ports.vault.readMarks(name));
+      await ports.catalogue.putGeneration(row);
+      bytesAfter += row.bytes - bytes;
+      changed.push({ number, pagesDropped });
+    }
+    return { changed, bytesBefore, bytesAfter };
+  });
+}

@@ -1,0 +1,95 @@
+import { constants, copyFile } from "node:fs/promises";
+import path from "node:path";
+import type { JobName } from "../domain/job.ts";
+import type { FileDigests, Manifest } from "../domain/manifest.ts";
+import type { Damage } from "../engine/ports.ts";
+import { Fault } from "../faults/fault.ts";
+import { isErrno } from "./disk-fault.ts";
+import { sealedNumbers } from "./generation-files.ts";
+import { manifestBytes } from "./manifest.ts";
+import type { SealedFolder } from "./pages-check.ts";
+import { MANIFEST } from "./paths.ts";
+import type { Room } from "./room.ts";
+import { switchGeneration } from "./switch-generation.ts";
+import { removeTree, syncTree, walk } from "./tree.ts";
+import type { checkStructure } from "./verify.ts";
+
+/** A sealed generation that is to be replaced by another with the same bytes on every page. */
+export type Rewriting = {
+  readonly job: JobName;
+  readonly own: Manifest;
+  /** Its folder, its parent's, and so on to the base. */
+  readonly chain: readonly SealedFolder[];
+};
+
+/** What was written into the new directory, and what the new generation then stands on. */
+export type Rewritten = {
+  readonly manifest: Manifest;
+  /** Of the files that were written; all others stay the same. */
+  readonly digests: FileDigests;
+  readonly below: readonly SealedFolder[];
+  /** In a file that had to be read; nothing was written then. */
+  readonly damage: readonly Damage[];
+};
+
+/**
+ * Replaces a sealed generation. The order is the law (L4): the new directory is built aside as `.folding-N` by `build`, all its files
+ * synced, its manifest last; then one step puts it in the old one's place (see {@link switchGeneration}). A crash before that step leaves
+ * the old generation, after it the new one, and in both cases a leftover for the next sweep. Files that were not written anew are not
+ * read again: both directories share them (hard links). `build` gives `null` where there is nothing to gain.
+ */
+export async function rewrite(
+  room: Room,
+  key: Buffer,
+  { job, own, chain }: Rewriting,
+  check: typeof checkStructure,
+  build: (aside: string) => Promise<Rewritten | null>,
+): Promise<void> {
+  const { disk, paths } = room;
+  const { number } = own;
+  const aside = paths.folding(job, number);
+  await removeTree(disk, aside);
+  const refuse = async (damage: readonly Damage[]): Promise<void> => {
+    if (damage[0] !== undefined) throw await damaged(room, job, damage[0].number, `${damage[0].file}: ${damage[0].why}`);
+  };
+  try {
+    await refuse(await check(chain));
+    await disk.makeFolder(aside);
+    const done = await build(aside);
+    if (done === null) return await removeTree(disk, aside);
+    await refuse(done.damage);
+    await linkOthers(room, paths.generation(job, number), aside, own, done.digests);
+    await refuse(await check([{ ...done.manifest, folder: aside }, ...done.below]));
+    await syncTree(disk, aside);
+    await disk.create(path.join(aside, MANIFEST), manifestBytes(done.manifest, key));
+    await disk.sync(path.join(aside, MANIFEST));
+    await disk.sync(aside);
+  } catch (error) {
+    // A full disk must not stay full of it; if this fails too, the next sweep does it.
+    await removeTree(disk, aside).catch(() => undefined);
+    if (!(error instanceof Fault) || error.code !== "image-malformed") throw error;
+    throw await damaged(room, job, number, error.message, error);
+  }
+  // From here on `.folding-N` may be the old one: it is removed after the sync, or by the next sweep.
+  await switchGeneration(room, job, number);
+}
+
+/** Gives every file that was not written anew a second name in the new directory. The old directory's damage was looked for before. */
+async function linkOthers({ disk }: Room, from: string, into: string, own: Manifest, written: FileDigests): Promise<void> {
+  const folders = (await walk(disk, from)).filter(({ type }) => type === "folder").map(({ name }) => name);
+  for (const name of folders.toSorted()) await disk.makeFolder(path.join(into, name));
+  for (const name of Object.keys(own.digests)) {
+    if (written[name] !== undefined) continue;
+    const [file, second] = [path.join(from, name), path.join(into, name)];
+    await disk.link(file, second).catch((error: unknown) => {
+      // No hard links here (some network and FUSE file systems), or too many of this one.
+      if (!isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw error;
+      return copyFile(file, second, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    });
+  }
+}
+
+async function damaged(room: Room, job: JobName, point: number, why: string, cause?: unknown): Promise<Fault> {
+  const older = (await sealedNumbers(room, job)).filter((number) => number < point).at(-1);
+  return Fault.of("point-damaged", { point, job, why, other: older ?? "N" }, { cause });
+}
