@@ -9,6 +9,8 @@ export type DumpWords = {
   readonly lock: string;
 };
 
+export type RestoreWords = { readonly criu: readonly string[]; readonly hook: string; readonly knowsProcessor: boolean };
+
 /**
  * The whole command of one dump: `flock` around `nsenter` around CRIU.
  *
@@ -33,13 +35,15 @@ export function dumpWords(request: DumpRequest, words: DumpWords): readonly stri
 
 /**
  * The words that bring a point back as a sibling of CRIU (ADR 2): the init that runs them becomes the job's parent. The same
- * `--manage-cgroups` and `--cpu-cap` as at the dump: CRIU then refuses a processor that lacks what the job may be using.
+ * `--manage-cgroups` and `--cpu-cap` as at the dump: CRIU then refuses a processor that lacks what the job may be using. Images made by hand
+ * say nothing of the processor (`knowsProcessor`), and asked about it CRIU would refuse them.
  */
-export function restoreWords(request: RestoreWordsRequest, criu: readonly string[], hook: string): readonly string[] {
+export function restoreWords(request: RestoreWordsRequest, words: RestoreWords): readonly string[] {
   return [
-    criu,
+    words.criu,
     ["restore", "--no-default-config", "-d", "-S", "-D", request.images, "-W", request.runFolder, "-v4", "-o", request.log],
-    ["--pidfile", request.pidfile, "--action-script", hook, "--manage-cgroups=ignore", "--cpu-cap=ins,fpu"],
+    ["--pidfile", request.pidfile, "--action-script", words.hook, "--manage-cgroups=ignore"],
+    words.knowsProcessor ? ["--cpu-cap=ins,fpu"] : [],
     request.options,
   ].flat();
 }

@@ -1,3 +1,5 @@
+import { access } from "node:fs/promises";
+import path from "node:path";
 import type { Criu } from "../engine/ports.ts";
 import { restoreWords } from "./arguments.ts";
 import { dump } from "./dump.ts";
@@ -39,7 +41,17 @@ export function openCriu(options: CriuOptions): Criu & { report(): Promise<CriuR
         whileFrozen,
       );
     },
-    restoreWords: async (request) => restoreWords(request, (await report()).command, await options.hook()),
+    restoreWords: async (request) => {
+      const [{ command }, hook] = [await report(), await options.hook()];
+      return restoreWords(request, { criu: command, hook, knowsProcessor: await isThere(path.join(request.images, "cpuinfo.img")) });
+    },
     stillDumping: (job) => isLocked(lockFile(options.lockFolder, job)),
   };
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }

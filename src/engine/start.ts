@@ -1,4 +1,4 @@
-import type { Job } from "../domain/job.ts";
+import type { Job, JobName } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
 import { Fault } from "../faults/fault.ts";
 import { withJobLease } from "./lease.ts";
@@ -19,7 +19,20 @@ export async function start(ports: Ports, job: Job): Promise<Run> {
  * has) is said by the findings. Faults: `name-taken`, `pid-unknown`, `pid-kernel-thread`, `pid-self`, `unprotectable`.
  */
 export async function adopt(ports: Ports, job: Job, root: Run["root"]): Promise<Run> {
+  const guarding = await guardOf(ports, root);
+  if (guarding !== null) {
+    const findings = `process ${root.pid} is guarded already, as job ${guarding}`;
+    throw Fault.of("unprotectable", { job: job.name, findings, advice: `see \`holdfast status ${guarding}\`` });
+  }
   return withNewJob(ports, job, async () => ({ init: null, root, rootVpid: root.pid }));
+}
+
+async function guardOf({ catalogue }: Ports, root: Run["root"]): Promise<JobName | null> {
+  for (const { name } of await catalogue.jobs()) {
+    const run = (await catalogue.runs(name)).at(-1);
+    if (run?.endedAt === null && run.root.pid === root.pid && run.root.startTicks === root.startTicks) return name;
+  }
+  return null;
 }
 
 type Begun = Omit<Launched, "init"> & { readonly init: Run["init"] };
