@@ -25,10 +25,24 @@ function floor(name: string) {
   };
 }
 
+const lab = {
+  test: {
+    name: "lab",
+    include: ["test/lab/**/*.test.ts"],
+    pool: "forks" as const,
+    fileParallelism: false,
+    testTimeout: 600_000,
+    hookTimeout: 900_000,
+    sequence: { groupOrder: 2 },
+    globalSetup: [`${import.meta.dirname}/test/lab/setup.ts`],
+  },
+};
+
 export default defineConfig({
   test: {
-    // Real programs under real CRIU: one file at a time, when the quick floors are done.
+    // `npm run test:lab`: a machine under software emulation, too slow for every run. Else: real programs under real CRIU: one file at a time, when the quick floors are done.
     projects: [
+      ...(process.env["HOLDFAST_TEST_LAB"] === "1" ? [lab] : []),
       ...["law", "unit", "contract", "integration"].map(floor),
       {
         test: {

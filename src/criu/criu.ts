@@ -43,7 +43,11 @@ export function openCriu(options: CriuOptions): Criu & { report(): Promise<CriuR
     },
     restoreWords: async (request) => {
       const [{ command }, hook] = [await report(), await options.hook()];
-      return restoreWords(request, { criu: command, hook, knowsProcessor: await isThere(path.join(request.images, "cpuinfo.img")) });
+      return restoreWords(request, {
+        criu: command,
+        hook,
+        knowsProcessor: await isThere(path.join(request.images, "cpuinfo.img")),
+      });
     },
     stillDumping: (job) => isLocked(lockFile(options.lockFolder, job)),
   };

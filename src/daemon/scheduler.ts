@@ -1,5 +1,6 @@
 import type { JobName } from "../domain/job.ts";
 import { planTick, type Scheduled } from "../domain/plan-tick.ts";
+import { nextDue } from "../domain/schedule.ts";
 import { observe } from "../engine/observe.ts";
 import type { Engine } from "../compose.ts";
 import { Workers } from "./workers.ts";
@@ -18,6 +19,7 @@ export class Scheduler {
   #timer: NodeJS.Timeout | null = null;
   #ticking: Promise<void> = Promise.resolve();
   #lastTend = -Infinity;
+  #nextVerify = Infinity;
   #closed = false;
 
   constructor(engine: Engine) {
@@ -29,6 +31,7 @@ export class Scheduler {
   }
 
   async open(): Promise<void> {
+    this.#nextVerify = this.#nightAfter(this.#engine.ports.clock.now());
     await this.#workers.open();
     this.#tickAfter(0);
   }
@@ -57,6 +60,10 @@ export class Scheduler {
       this.#lastTend = ports.clock.monotonic();
       this.#workers.start("tend", null, first ? "all" : "ended");
     }
+    if (now >= this.#nextVerify) {
+      this.#nextVerify = this.#nightAfter(now);
+      this.#workers.start("verify", null);
+    }
     const free = settings.limits.takesAtOnce - this.#workers.takesUnderway;
     const plan = planTick(await this.#scheduled(now), now, free);
     for (const { job, due } of plan.dues) await ports.catalogue.putDue({ job, due, lastAttemptAt: now });
@@ -66,6 +73,11 @@ export class Scheduler {
       log.warn({ event: "missed", job, count }, message);
     }
     for (const job of plan.start) this.#workers.start("take", job);
+  }
+
+  /** A slice of all points is read back each night. */
+  #nightAfter(now: number): number {
+    return nextDue({ type: "cron", expression: "0 3 * * *", zone: this.#engine.settings.zone }, now, "verify");
   }
 
   async #scheduled(now: number): Promise<readonly Scheduled[]> {

@@ -5,7 +5,7 @@ import type { Engine } from "../compose.ts";
 import type { JobName } from "../domain/job.ts";
 
 /** A file in `jobs/`. */
-type Task = "take" | "tend" | "expire";
+type Task = "take" | "tend" | "expire" | "verify";
 
 type Data = {
   readonly task: Task;

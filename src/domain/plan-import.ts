@@ -32,7 +32,8 @@ export function planImport(found: readonly FoundImages[]): ImportPlan {
   const dumps = found.filter((one) => one.what === "dump" && one.isListed).flatMap((one) => (one.what === "dump" ? [one] : []));
   const folders = new Set(dumps.map((one) => one.folder));
   const chains = new Map(dumps.map((one) => [one.folder, chainOf(one, byFolder)]));
-  const standsOn = (folder: string): string | undefined => chains.get(folder)?.find((below, place) => place > 0 && folders.has(below));
+  const standsOn = (folder: string): string | undefined =>
+    chains.get(folder)?.find((below, place) => place > 0 && folders.has(below));
 
   const byTime = dumps.toSorted(
     (a, b) => a.facts.takenAt - b.facts.takenAt || a.name.localeCompare(b.name, "en", { numeric: true }),

@@ -1,4 +1,5 @@
 import type { JobName } from "../domain/job.ts";
+import { Fault } from "../faults/fault.ts";
 import { choosePoint } from "./choose-point.ts";
 import { foldOnto } from "./expire.ts";
 import { findJob } from "./find-job.ts";
@@ -26,6 +27,8 @@ export async function foldPoint(ports: Ports, name: JobName, number: number): Pr
   await findJob(ports, name);
   return withJobLease(ports, name, "fold", async () => {
     await reconcile(ports, await findJob(ports, name));
+    // A criu whose service was killed may still be writing its dump on it.
+    if (await ports.criu.stillDumping(name)) throw Fault.of("busy", { owner: "a criu process", job: name, verb: "dump" });
     const { parent, bytes } = await choosePoint(ports, name, { type: "point", number });
     if (parent !== null) await foldOnto(ports, name, number, null);
     const after = (await allGenerations(ports, name)).find((one) => one.number === number);

@@ -67,6 +67,12 @@ export const table = {
     message: "{text} is not a retention policy: {why}",
     remedy: "write for example `last=6, within=2h, hourly=24, daily=7, weekly=4, max-bytes=200GiB`, or `all`",
   },
+  "slice-invalid": {
+    exit: 2,
+    retry: "never",
+    message: "{text} is not a part of the points",
+    remedy: "write for example 1/7 (a seventh each night), 1/1 or 0/1",
+  },
   "user-unknown": { exit: 2, retry: "changed", message: "there is no user {user} on this machine", remedy: "see `getent passwd`" },
   "command-missing": {
     exit: 2,

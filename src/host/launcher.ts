@@ -48,7 +48,7 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     );
   }
 
-  /** A port that the job's dead loopback connections still hold (TIME_WAIT, a minute) is waited for. */
+  /** Ports that the job's dead loopback connections still hold (TIME_WAIT, a minute) are asked for, then waited for. */
   async function bringBack(request: BringBackRequest): Promise<Launched> {
     const until = performance.now() + portWaitMilliseconds;
     for (;;) {
@@ -57,7 +57,8 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
       } catch (error) {
         const held = error instanceof Fault && error.code === "restore-failed" && error.message.includes("Address already in use");
         if (!held || performance.now() > until) throw error;
-        await sleep(2000);
+        await forgetLoopback();
+        await sleep(1000);
       }
     }
   }
@@ -139,6 +140,15 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     processes.signal(init, "SIGKILL");
     while (processes.isAlive(init)) await sleep(10);
   }
+}
+
+/**
+ * Ends what is left of closed loopback connections, where iproute2's `ss` is there and the kernel lets it. TIME_WAIT is against packets that
+ * come late from a network; on loopback there are none.
+ */
+async function forgetLoopback(): Promise<void> {
+  const words = ["-K", "-t", "state", "time-wait", "src", "127.0.0.0/8", "dst", "127.0.0.0/8"];
+  await execa("ss", words, { reject: false, stdin: "ignore", stdout: "ignore", stderr: "ignore", timeout: 5000 });
 }
 
 /** The kernel's TIME_WAIT is 60 s, and not a setting. */

@@ -1,4 +1,5 @@
 import { checkZone } from "../domain/time.ts";
+import type { VerifySlice } from "../domain/verify-slice.ts";
 import { Fault } from "../faults/fault.ts";
 import { readFileValues, type SettingsFile } from "./file.ts";
 import { type Document, schema } from "./schema.ts";
@@ -32,6 +33,8 @@ export type Settings = {
     readonly stopTimeout: number;
     readonly takesAtOnce: number;
   };
+  /** `slice`: the part of all points that is read back each night. */
+  readonly verify: { readonly slice: VerifySlice };
   readonly service: { readonly logLevel: "debug" | "info" | "warn" | "error" };
 };
 
@@ -52,7 +55,7 @@ export function readSettings({ file, env, flags }: SettingsSources): Settings {
   return deepFrozen(settingsFrom(schema.parse(merged)));
 }
 
-function settingsFrom({ catalogue, staging, zone, vault, criu, defaults, files, limits, service }: Document): Settings {
+function settingsFrom({ catalogue, staging, zone, vault, criu, defaults, files, limits, verify, service }: Document): Settings {
   return {
     catalogue,
     staging,
@@ -67,6 +70,7 @@ function settingsFrom({ catalogue, staging, zone, vault, criu, defaults, files, 
       stopTimeout: limits["stop-timeout"],
       takesAtOnce: limits["takes-at-once"],
     },
+    verify: { slice: verify.slice },
     service: { logLevel: service["log-level"] },
   };
 }

@@ -4,6 +4,7 @@ import { parsePolicy } from "../domain/policy.ts";
 import { makeSchedule } from "../domain/schedule.ts";
 import { parseSize } from "../domain/size.ts";
 import { checkZone } from "../domain/time.ts";
+import { parseSlice } from "../domain/verify-slice.ts";
 import { Fault } from "../faults/fault.ts";
 
 // What each value must be, in words that go on from "expected": the only text a user sees of a wrong one.
@@ -43,7 +44,11 @@ export const schema = z.strictObject({
   }),
   defaults: section({
     every: z.string().transform(isInterval).describe('a duration of 1s or more in quotes, such as 10m, or "never"').default("10m"),
-    keep: z.string().transform(isPolicy).describe('rules such as "last=6, daily=7", or "all"').default("last=6, within=2h, hourly=24, daily=7, weekly=4, monthly=3"),
+    keep: z
+      .string()
+      .transform(isPolicy)
+      .describe('rules such as "last=6, daily=7", or "all"')
+      .default("last=6, within=2h, hourly=24, daily=7, weekly=4, monthly=3"),
     "max-chain": z.int().min(1).max(1000).describe("a whole number from 1 to 1000").default(24),
   }),
   files: section({
@@ -55,6 +60,13 @@ export const schema = z.strictObject({
     "restore-timeout": duration.default(600_000),
     "stop-timeout": duration.default(60_000),
     "takes-at-once": z.int().min(1).max(64).describe("a whole number from 1 to 64").default(2),
+  }),
+  verify: section({
+    slice: z
+      .string()
+      .transform(through(parseSlice))
+      .describe('a part of all points such as "1/7", or "0/1" for none')
+      .default({ share: 1, of: 7 }),
   }),
   service: section({
     "log-level": z.enum(["debug", "info", "warn", "error"]).describe("one of debug, info, warn, error").default("info"),

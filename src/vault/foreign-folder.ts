@@ -22,7 +22,10 @@ export type ForeignFolder = {
   /** Where the link leads; `null`: there is no link, or it leads nowhere. */
   readonly parent: string | null;
   readonly cautions: readonly string[];
-  readonly content: { readonly what: "dump"; readonly facts: DumpFacts } | { readonly what: "pre-dump" } | { readonly what: "flawed"; readonly why: string };
+  readonly content:
+    | { readonly what: "dump"; readonly facts: DumpFacts }
+    | { readonly what: "pre-dump" }
+    | { readonly what: "flawed"; readonly why: string };
   /** By name of the pages file: pages that a hole was punched into, counted from the file's begin, in order. */
   readonly punched: ReadonlyMap<string, readonly { readonly from: number; readonly to: number }[]>;
 };
@@ -52,11 +55,18 @@ export async function lookInto(folder: string, holes: Holes): Promise<ForeignFol
       for (const { pages, flags } of entriesOf(pagemap)) if ((flags & IN_PARENT) !== 0) inParent += pages;
     }
     const stats = await statsIn(folder);
-    if (stats === null) cautions.push("it has no sound stats-dump, which CRIU writes last: that the dump ended well cannot be told");
+    if (stats === null)
+      cautions.push("it has no sound stats-dump, which CRIU writes last: that the dump ended well cannot be told");
     const { parent } = link;
     if (!isDump) return { folder, parent, cautions, punched, content: { what: "pre-dump" } };
     const facts = { ...(await treeFacts(folder, files)), ...statsFacts(stats), pagesStored: stored, pagesInParent: inParent };
-    return { folder, parent, cautions, punched, content: { what: "dump", facts: { ...facts, tracked: inventory.dumpUptime !== null } } };
+    return {
+      folder,
+      parent,
+      cautions,
+      punched,
+      content: { what: "dump", facts: { ...facts, tracked: inventory.dumpUptime !== null } },
+    };
   } catch (error) {
     const why = damageOf(error);
     if (why === null) throw error;
@@ -68,7 +78,11 @@ async function parentOf(folder: string): Promise<{ readonly parent: string | nul
   const file = path.join(folder, PARENT_LINK);
   try {
     const target = await readlink(file);
-    return { parent: await realpath(file).catch((error: unknown) => Promise.reject(isErrno(error, "ENOENT", "ENOTDIR", "ELOOP") ? new Missing(target) : error)) };
+    return {
+      parent: await realpath(file).catch((error: unknown) =>
+        Promise.reject(isErrno(error, "ENOENT", "ENOTDIR", "ELOOP") ? new Missing(target) : error),
+      ),
+    };
   } catch (error) {
     if (error instanceof Missing) return { missing: error.message };
     if (isErrno(error, "ENOENT", "EINVAL")) return { parent: null };
@@ -92,7 +106,8 @@ async function checkMemory(folder: string, name: string, files: ReadonlyMap<stri
   const pagemap = readPagemap(await readImage(folder, name), path.join(folder, name));
   const pages = pagesName(pagemap.pagesId);
   const [found, expected] = [files.get(pages)?.size, storedPages(pagemap) * PAGE];
-  if (found !== expected) throw malformed(path.join(folder, pages), `${name} tells of ${expected} bytes, it has ${found ?? "none"}`);
+  if (found !== expected)
+    throw malformed(path.join(folder, pages), `${name} tells of ${expected} bytes, it has ${found ?? "none"}`);
   const mm = mmNameOf(name);
   if (mm !== null && files.has(mm)) await checkAreas(folder, name, pagemap);
   return pagemap;
@@ -102,7 +117,8 @@ async function treeFacts(folder: string, files: ReadonlyMap<string, Stats>): Pro
   const processes = readPstree(await readImage(folder, "pstree.img"), path.join(folder, "pstree.img"));
   for (const { pid } of processes) {
     if (!files.has(`core-${pid}.img`)) throw malformed(path.join(folder, `core-${pid}.img`), "it is missing");
-    if (files.has(`mm-${pid}.img`) && !files.has(`pagemap-${pid}.img`)) throw malformed(path.join(folder, `pagemap-${pid}.img`), "it is missing");
+    if (files.has(`mm-${pid}.img`) && !files.has(`pagemap-${pid}.img`))
+      throw malformed(path.join(folder, `pagemap-${pid}.img`), "it is missing");
   }
   const pids = new Set(processes.map(({ pid }) => pid));
   const root = processes.find(({ ppid }) => !pids.has(ppid)) ?? processes[0];

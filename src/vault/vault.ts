@@ -147,7 +147,8 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
         const chain = await chainOf(room, await key(), name, number);
         return pageUse(chain.map((manifest) => ({ ...manifest, folder: paths.generation(name, manifest.number) })));
       }),
-    findImages: (folder) => read(`looking for images in ${folder}`, () => findImages(path.resolve(folder), options.holes ?? noHoles)),
+    findImages: (folder) =>
+      read(`looking for images in ${folder}`, () => findImages(path.resolve(folder), options.holes ?? noHoles)),
     bringIn: (making, chain, parent) =>
       write(`copying ${chain[0] ?? "nothing"} into the vault`, () => bringIn(chain, parent, making.staging)),
     flatten: (name, number, into) =>

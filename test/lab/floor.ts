@@ -4,7 +4,8 @@ import { type Lab, openLab } from "./lab.ts";
 /** A `describe` with a lab of its own, switched on; skipped, with the reason in its name, where none can be built. */
 export function inLab(law: string, tests: (lab: () => Lab) => void): void {
   const ready = inject("lab");
-  describe.skipIf(!ready.ready)(ready.ready ? law : `${law} (skipped: ${ready.why})`, () => {
+  const reason = ready.ready ? "" : ` (skipped: ${ready.why})`;
+  describe.skipIf(!ready.ready)(`${law}${reason}`, () => {
     let lab: Lab;
     beforeAll(async () => {
       if (!ready.ready) return;

@@ -22,9 +22,9 @@ export type Faulty = { readonly fault: { readonly code: string; readonly message
 /** Where a job works: a disk that keeps. */
 export const workOf = (name: string): string => `/work/${name}`;
 
-/** Starts `pages` under guard; it makes some three steps a second. */
+/** Starts `pages` under guard; it makes about two steps a second. */
 export async function startPages(lab: Lab, name: string, options = ""): Promise<Started> {
-  return startJob(lab, name, `${pages} run log 250000`, options);
+  return startJob(lab, name, `${pages} run log 500000`, options);
 }
 
 export async function startJob(lab: Lab, name: string, command: string, options = ""): Promise<Started> {
@@ -49,10 +49,15 @@ export async function output(lab: Lab, name: string): Promise<string> {
  * Lets the job check all its memory once more and end; gives what the init recorded of its end, all it said, and whether its log holds each
  * step once and in order.
  */
-export async function finish(lab: Lab, name: string, run: number): Promise<{ exit: string; said: string; log: string }> {
+export async function finish(
+  lab: Lab,
+  name: string,
+  run: number,
+  log = "log",
+): Promise<{ exit: string; said: string; log: string }> {
   const exit = `/vault/holdfast/jobs/${name}/runs/${run}/exit`;
   await lab.must(`cd ${workOf(name)}; touch stop; for i in $(seq 1200); do [ -e ${exit} ] && break; sleep 0.1; done; rm stop`, 150);
-  const { stdout, stderr, status } = await lab.run(`cat ${exit}; ${pages} verify ${workOf(name)}/log >/run/lines`);
+  const { stdout, stderr, status } = await lab.run(`cat ${exit}; ${pages} verify ${workOf(name)}/${log} >/dev/null`);
   return {
     exit: stdout.split("\n")[0] ?? "",
     said: await output(lab, name),

@@ -14,7 +14,7 @@ inLab("a dump that fails after it cleared the dirty bits (criu-facts, section 8)
     const criu = "timeout 100 criu dump --no-default-config --manage-cgroups=ignore --track-mem -v4 -o dump.log -t $(cat pid)";
     await lab().must(`mkdir -p /work/raw/g1 /work/raw/g2 /work/raw/g3; cd /work/raw
       printf '${failingHook}' >hook; chmod 755 hook
-      setsid sh -c 'echo $$ >pid; exec ${pages} run log 250000 steady </dev/null >>out 2>&1' &`);
+      setsid sh -c 'echo $$ >pid; exec ${pages} run log 500000 steady </dev/null >>out 2>&1' &`);
     await moreSteps(lab(), "raw", 3);
     await lab().must(`cd /work/raw; ${criu} -D g1 -R`);
     await moreSteps(lab(), "raw", 3);
@@ -25,7 +25,9 @@ inLab("a dump that fails after it cleared the dirty bits (criu-facts, section 8)
     await lab().must(`cd /work/raw; ${criu} -D g3 --prev-images-dir ../g1 || { grep -E "Error|Warn" g3/dump.log; exit 1; }`);
     // Their pids must be free.
     await lab().must("while pgrep -x pages >/dev/null; do sleep 0.1; done");
-    await lab().must(`cd /work/raw; timeout 100 criu restore --no-default-config --manage-cgroups=ignore -d -D g3 -v4 -o restore.log || { grep Error g3/restore.log; cat out; exit 1; }`);
+    await lab().must(
+      `cd /work/raw; timeout 100 criu restore --no-default-config --manage-cgroups=ignore -d -D g3 -v4 -o restore.log || { grep Error g3/restore.log; cat out; exit 1; }`,
+    );
     const said = await lab().must("cd /work/raw; for i in $(seq 300); do [ -s out ] && break; sleep 0.1; done; cat out");
     process.stderr.write(`raw CRIU: ${said}`);
     expect(said).toMatch(/^wrong: page \d+ of /);

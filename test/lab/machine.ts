@@ -38,7 +38,8 @@ export type Machine = {
 export async function startMachine(files: MachineFiles): Promise<Machine> {
   const consoleFile = path.join(files.folder, "console");
   const door = path.join(files.folder, "door");
-  const qemu = spawn(...qemuWords(files, consoleFile, door));
+  const { program, words, env } = qemuCommand(files, consoleFile, door);
+  const qemu = spawn(program, words, { env, stdio: ["ignore", "ignore", "pipe"] });
   const said: Buffer[] = [];
   qemu.stderr.on("data", (part: Buffer) => said.push(part));
   const gone = once(qemu, "exit");
@@ -47,7 +48,9 @@ export async function startMachine(files: MachineFiles): Promise<Machine> {
   qemu.on("error", (error) => said.push(Buffer.from(String(error))));
   const withConsole = async (what: string) => {
     const text = await readFile(consoleFile, "latin1").catch(() => "");
-    return new Error(`the lab machine ${what}\n${Buffer.concat(said).toString()}\n--- console, last lines\n${text.split("\n").slice(-60).join("\n")}`);
+    return new Error(
+      `the lab machine ${what}\n${Buffer.concat(said).toString()}\n--- console, last lines\n${text.split("\n").slice(-60).join("\n")}`,
+    );
   };
   const socket = await knock(door, qemu);
   if (socket === null) throw await withConsole("did not start");
@@ -85,7 +88,7 @@ export async function startMachine(files: MachineFiles): Promise<Machine> {
   };
 }
 
-function qemuWords(files: MachineFiles, consoleFile: string, door: string) {
+function qemuCommand(files: MachineFiles, consoleFile: string, door: string) {
   const tree = path.join(files.base, "qemu");
   const library = path.join(tree, "usr/lib/x86_64-linux-gnu");
   const libraries = [library, path.join(tree, "lib/x86_64-linux-gnu"), path.join(library, "pulseaudio")].join(":");
@@ -105,7 +108,7 @@ function qemuWords(files: MachineFiles, consoleFile: string, door: string) {
     ...["-device", "virtserialport,chardev=door,name=lab"],
   ];
   const env = { ...process.env, QEMU_MODULE_DIR: path.join(library, "qemu"), TMPDIR: files.folder };
-  return [path.join(tree, "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"), words, { env, stdio: ["ignore", "ignore", "pipe"] }] as const satisfies unknown;
+  return { program: path.join(tree, "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"), words, env };
 }
 
 /** QEMU makes the socket a moment after its start. `null`: QEMU ended before that. */

@@ -13,7 +13,17 @@ import { guarded, guardOptions, type GuardOptions } from "./run.ts";
 type Options = GuardOptions & { restoreOption?: string[] };
 
 /** What Holdfast itself tells CRIU at a restore. */
-const ours = new Set(["images-dir", "work-dir", "log-file", "pidfile", "restore-detached", "restore-sibling", "exec-cmd", "action-script", "auto-dedup"]);
+const ours = new Set([
+  "images-dir",
+  "work-dir",
+  "log-file",
+  "pidfile",
+  "restore-detached",
+  "restore-sibling",
+  "exec-cmd",
+  "action-script",
+  "auto-dedup",
+]);
 
 export function addAdopt(root: Command, session: Session): void {
   const command = subcommand(

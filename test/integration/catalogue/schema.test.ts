@@ -64,7 +64,16 @@ const expected: { readonly [T in keyof DB]: { readonly [C in keyof Selectable<DB
     proven_at: "INTEGER?",
     held: "INTEGER",
   },
-  attempts: { id: "INTEGER", job: "TEXT", at: "INTEGER", outcome: "TEXT", point: "INTEGER?", code: "TEXT?", message: "TEXT", count: "INTEGER" },
+  attempts: {
+    id: "INTEGER",
+    job: "TEXT",
+    at: "INTEGER",
+    outcome: "TEXT",
+    point: "INTEGER?",
+    code: "TEXT?",
+    message: "TEXT",
+    count: "INTEGER",
+  },
   dues: { job: "TEXT", due: "INTEGER", last_attempt_at: "INTEGER?" },
   leases: {
     name: "TEXT",

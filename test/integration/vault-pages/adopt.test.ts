@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -30,7 +30,8 @@ afterEach(async () => {
 });
 
 const hand = (...parts: readonly string[]): string => path.join(root, "hand", ...parts);
-const adopt = (folder = hand()): Promise<ImportReport> => importPoints(engine.ports, job, { folder, restoreOptions: ["--shell-job"] });
+const adopt = (folder = hand()): Promise<ImportReport> =>
+  importPoints(engine.ports, job, { folder, restoreOptions: ["--shell-job"] });
 const inVault = (number: number): string => engine.ports.vault.generationFolder(melt, number);
 
 /** Every page of every memory, found by the links on the disk. */
@@ -45,14 +46,21 @@ async function look(folder: string): Promise<readonly string[]> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const at = path.join(entry.parentPath, entry.name);
     const { mtimeMs, ctimeMs, blocks, mode } = await stat(at);
-    const content = entry.isFile() ? createHash("sha256").update(await readFile(at)).digest("hex") : "";
+    const content = entry.isFile()
+      ? createHash("sha256")
+          .update(await readFile(at))
+          .digest("hex")
+      : "";
     seen.push(`${at} ${mode} ${mtimeMs} ${ctimeMs} ${blocks} ${content} ${entry.isSymbolicLink() ? await readlink(at) : ""}`);
   }
   return seen.toSorted();
 }
 
 test("whatever was dumped by hand and punched, each dump that still has all its pages is a point with exactly these, and no other is", async () => {
-  const marks = fc.array(fc.record({ preDump: fc.boolean(), lost: fc.array(fc.nat(12), { maxLength: 2 }) }), { minLength: 5, maxLength: 5 });
+  const marks = fc.array(fc.record({ preDump: fc.boolean(), lost: fc.array(fc.nat(12), { maxLength: 2 }) }), {
+    minLength: 5,
+    maxLength: 5,
+  });
   await fc.assert(
     fc.asyncProperty(storiesOf(2, 5), marks, async (story, told) => {
       await rm(path.join(root, "hand"), { recursive: true, force: true });
@@ -85,7 +93,10 @@ test("whatever was dumped by hand and punched, each dump that still has all its 
       for (const number of sound) {
         const now = await pagesIn(hand(String(number)));
         const before = whole.get(number) ?? {};
-        if (Object.entries(before).every(([name, pages]) => [...pages].every(([page, content]) => now[name]?.get(page) === content))) expected.push(number);
+        if (
+          Object.entries(before).every(([name, pages]) => [...pages].every(([page, content]) => now[name]?.get(page) === content))
+        )
+          expected.push(number);
       }
       const before = await look(hand());
       const report = await adopt().catch((error: unknown) => {
@@ -97,7 +108,9 @@ test("whatever was dumped by hand and punched, each dump that still has all its 
       if (report === null) return;
       expect(report.points.map(({ generation }) => generation.number)).toEqual(expected);
       expect(report.preDumps.toSorted()).toEqual(preDumps.toSorted());
-      expect(report.refused.map(({ name }) => Number(name)).toSorted()).toEqual(sound.filter((number) => !expected.includes(number)));
+      expect(report.refused.map(({ name }) => Number(name)).toSorted((a, b) => a - b)).toEqual(
+        sound.filter((number) => !expected.includes(number)),
+      );
       for (const number of expected) {
         expect(await pagesIn(inVault(number))).toEqual(whole.get(number));
         expect(await engine.ports.vault.verifyChain(melt, number, ignore)).toEqual([]);
@@ -122,9 +135,15 @@ describe("a chain made by hand", () => {
       [3, "increment", 2],
     ]);
     const told = await engine.ports.vault.manifest(melt, 3);
-    expect(told).toMatchObject({ restoreOptions: ["--shell-job"], findings: ["adopted: the files were not captured"], host: { criu: "unknown" } });
+    expect(told).toMatchObject({
+      restoreOptions: ["--shell-job"],
+      findings: ["adopted: the files were not captured"],
+      host: { criu: "unknown" },
+    });
     expect(told.takenAt).toBe(Math.floor((await stat(hand("3", "inventory.img"))).mtimeMs));
-    expect(await status(engine.ports, melt)).toMatchObject([{ state: "crashed", points: 3, nextDue: null, run: { number: 1, timeline: 1 } }]);
+    expect(await status(engine.ports, melt)).toMatchObject([
+      { state: "crashed", points: 3, nextDue: null, run: { number: 1, timeline: 1 } },
+    ]);
     const listed = await points(engine.ports, melt);
     await rebuild(engine.ports);
     expect(await points(engine.ports, melt)).toEqual(listed);
@@ -159,19 +178,31 @@ describe("a chain made by hand", () => {
     ["missing core image", () => rm(hand("2", "core-301.img")), /core-301\.img.*missing/],
     ["missing pagemap", () => rm(hand("2", "pagemap-300.img")), /pagemap-300\.img.*missing/],
     ["page outside all memory", () => writeFile(hand("2", "mm-300.img"), "x"), /mm-300\.img/],
-    ["image that is a link", async () => {
-      await rm(hand("2", "core-301.img"));
-      await symlink("core-300.img", hand("2", "core-301.img"));
-    }, /no plain file/],
-    ["parent that is gone", async () => {
-      await rm(hand("2", "parent"));
-      await symlink("../gone", hand("2", "parent"));
-    }, /leads to \.\.\/gone/],
+    [
+      "image that is a link",
+      async () => {
+        await rm(hand("2", "core-301.img"));
+        await symlink("core-300.img", hand("2", "core-301.img"));
+      },
+      /no plain file/,
+    ],
+    [
+      "parent that is gone",
+      async () => {
+        await rm(hand("2", "parent"));
+        await symlink("../gone", hand("2", "parent"));
+      },
+      /leads to \.\.\/gone/,
+    ],
     ["missing parent link", () => rm(hand("2", "parent")), /there is no parent/],
-    ["parent that is itself", async () => {
-      await rm(hand("2", "parent"));
-      await symlink("../2", hand("2", "parent"));
-    }, /circle/],
+    [
+      "parent that is itself",
+      async () => {
+        await rm(hand("2", "parent"));
+        await symlink("../2", hand("2", "parent"));
+      },
+      /circle/,
+    ],
   ];
   test.each(offences)("with a %s is taken without it and what reads its pages", async (_, offend, why) => {
     await offend();
@@ -191,7 +222,14 @@ describe("a chain made by hand", () => {
 
   test("leaves nothing when it cannot be brought in whole", async () => {
     const { vault } = engine.ports;
-    const broken = { ...engine.ports, vault: { ...vault, bringIn: (...words: Parameters<typeof vault.bringIn>) => (words[0].number === 3 ? Promise.reject(new Error("cut")) : vault.bringIn(...words)) } };
+    const broken = {
+      ...engine.ports,
+      vault: {
+        ...vault,
+        bringIn: (...words: Parameters<typeof vault.bringIn>) =>
+          words[0].number === 3 ? Promise.reject(new Error("cut")) : vault.bringIn(...words),
+      },
+    };
     await expect(importPoints(broken, job, { folder: hand(), restoreOptions: [] })).rejects.toThrow("cut");
     expect(await vault.jobNames()).toEqual([]);
     expect(await engine.ports.catalogue.jobs()).toEqual([]);
@@ -207,7 +245,10 @@ test("a folder with nothing to adopt is refused, whatever it is", async () => {
     [hand("file"), "it is no folder"],
     [hand(), "there are no CRIU images in it, nor in the folders directly in it"],
   ] as const) {
-    await expect(adopt(folder)).rejects.toMatchObject({ code: "nothing-to-adopt", message: `nothing in ${folder} can be brought back: ${why}` });
+    await expect(adopt(folder)).rejects.toMatchObject({
+      code: "nothing-to-adopt",
+      message: `nothing in ${folder} can be brought back: ${why}`,
+    });
   }
   await dumpByHand(hand("1"), [letters("ab")], null);
   await toPreDump(hand("1"), [letters("ab")]);
@@ -217,7 +258,6 @@ test("a folder with nothing to adopt is refused, whatever it is", async () => {
 
 test("files that others could write are told of", async () => {
   await dumpByHand(hand("1"), [letters("ab")], null);
-  const { chmod } = await import("node:fs/promises");
   await chmod(hand("1", "core-300.img"), 0o666);
   expect((await adopt()).cautions).toContainEqual({ name: "1", what: expect.stringContaining("others could write its files") });
 });

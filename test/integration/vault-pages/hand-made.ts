@@ -42,6 +42,10 @@ export async function punch(folder: string, name: string, isLost: (page: number)
 
 /** A memory of one letter for each page; a blank is a page left to the parent. */
 export function letters(text: string, name = "pagemap-300.img", pagesId = 1, inParent = 1): Memory {
-  const entries: PageEntry[] = Array.from(text, (letter, at) => ({ page: BASE + at, pages: 1, flags: letter === " " ? inParent : PRESENT }));
+  const entries: PageEntry[] = Array.from(text, (letter, at) => ({
+    page: BASE + at,
+    pages: 1,
+    flags: letter === " " ? inParent : PRESENT,
+  }));
   return { name, pagesId, entries, bytes: Buffer.concat(Array.from(text.replaceAll(" ", ""), (letter) => aPage(letter, letter))) };
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -39,7 +39,8 @@ async function lifeOf(dumps: readonly (readonly Memory[])[]): Promise<void> {
     await engine.ports.catalogue.removeJob(melt);
     await engine.ports.vault.removeJob(melt);
   }
-  for (const [k, memories] of dumps.entries()) await dumpByHand(path.join(folder, String(k + 1)), memories, k === 0 ? null : String(k));
+  for (const [k, memories] of dumps.entries())
+    await dumpByHand(path.join(folder, String(k + 1)), memories, k === 0 ? null : String(k));
   await importPoints(engine.ports, aJob(melt, { schedule: null }), { folder, restoreOptions: [] });
 }
 
@@ -70,7 +71,8 @@ async function pageBytes(): Promise<number> {
 }
 
 async function everyPointIsWhole(): Promise<void> {
-  for (const number of await engine.ports.vault.sealed(melt)) expect(await engine.ports.vault.verifyChain(melt, number, ignore)).toEqual([]);
+  for (const number of await engine.ports.vault.sealed(melt))
+    expect(await engine.ports.vault.verifyChain(melt, number, ignore)).toEqual([]);
 }
 
 function frees({ generations }: DiskUse, number: number): number {
@@ -119,14 +121,20 @@ test("a point folded into a base keeps every byte, and so do all that stand on i
   expect(report.bytesAfter - report.bytesBefore).toBeGreaterThanOrEqual(3 * PAGE - 200);
   expect(await allPages()).toEqual(before);
   await everyPointIsWhole();
-  expect((await points(engine.ports, melt)).map(({ number, kind, parent, bytes }) => [number, kind, parent, number === 3 ? bytes : 0])).toEqual([
+  expect(
+    (await points(engine.ports, melt)).map(({ number, kind, parent, bytes }) => [number, kind, parent, number === 3 ? bytes : 0]),
+  ).toEqual([
     [1, "base", null, 0],
     [2, "increment", 1, 0],
     [3, "base", null, report.bytesAfter],
     [4, "increment", 3, 0],
   ]);
   const manifest = await readFile(path.join(engine.ports.vault.generationFolder(melt, 3), "holdfast.json"));
-  expect(await foldPoint(engine.ports, melt, 3)).toMatchObject({ stoodOn: null, bytesBefore: report.bytesAfter, bytesAfter: report.bytesAfter });
+  expect(await foldPoint(engine.ports, melt, 3)).toMatchObject({
+    stoodOn: null,
+    bytesBefore: report.bytesAfter,
+    bytesAfter: report.bytesAfter,
+  });
   expect(await readFile(path.join(engine.ports.vault.generationFolder(melt, 3), "holdfast.json"))).toEqual(manifest);
   await expect(foldPoint(engine.ports, melt, 9)).rejects.toMatchObject({ code: "point-unknown" });
 });
@@ -153,8 +161,14 @@ test("after any folds dedup loses no byte of any page, leaves none twice in a ch
       for (const number of await engine.ports.vault.sealed(melt)) {
         expect((await engine.ports.vault.manifest(melt, number)).pages.kept * PAGE).toBe(await bytesOf(number, isPages));
       }
-      expect(await dedup(engine.ports, melt)).toMatchObject({ changed: [], bytesBefore: report.bytesAfter, bytesAfter: report.bytesAfter });
-      expect((await readdir(path.dirname(engine.ports.vault.generationFolder(melt, 1)))).every((name) => /^\d+$/.test(name))).toBe(true);
+      expect(await dedup(engine.ports, melt)).toMatchObject({
+        changed: [],
+        bytesBefore: report.bytesAfter,
+        bytesAfter: report.bytesAfter,
+      });
+      expect((await readdir(path.dirname(engine.ports.vault.generationFolder(melt, 1)))).every((name) => /^\d+$/.test(name))).toBe(
+        true,
+      );
     }),
     { numRuns: 15 },
   );
@@ -168,15 +182,15 @@ test("a page that went away and came back is dropped by dedup once the point bet
   expect(await bytesOf(3, isPages)).toBe(0);
 });
 
-test("dedup gives up no page for a damaged one: it is refused, and every generation stays as it was", async () => {
+test("dedup gives up no page for a damaged one: it is refused and written down, and every generation stays as it was", async () => {
   await lifeOf([[letters("abcd")], [letters(" B  ")], [letters(" b  ")]]);
   await foldOnto(engine.ports, melt, 3, 1);
   const file = path.join(engine.ports.vault.generationFolder(melt, 1), "pages-1.img");
   const bytes = await readFile(file);
-  const { writeFile } = await import("node:fs/promises");
   bytes[PAGE * 3] = 0x21;
   await writeFile(file, bytes);
   const before = await allPages();
   await expect(dedup(engine.ports, melt)).rejects.toMatchObject({ code: "point-damaged" });
   expect(await allPages()).toEqual(before);
+  expect(await points(engine.ports, melt)).toEqual([]);
 });

@@ -21,11 +21,12 @@ typedef uint64_t page[WORDS];
 static page *hot, *ring, *still, *same_, *dropped, *moved, *shared, *own;
 static int steady;
 
+/* Between two pages that nobody may touch: a new mapping that the kernel merges with an old one makes all of the old one soft-dirty. */
 static page *map(long pages, int flags)
 {
-	page *got = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
-	must(got != MAP_FAILED, "memory");
-	return got;
+	page *got = mmap(NULL, (pages + 2) * PAGE, PROT_NONE, MAP_ANONYMOUS | flags, -1, 0);
+	must(got != MAP_FAILED && !mprotect(got + 1, pages * PAGE, PROT_READ | PROT_WRITE), "memory");
+	return got + 1;
 }
 
 static void fill(page *at, uint64_t seed)
@@ -68,7 +69,7 @@ static void write_step(long step)
 	if (!steady && step % 16 == 11)
 		must(!madvise(dropped, DROPPED * PAGE, MADV_DONTNEED), "madvise");
 	if (!steady && step % 32 == 7) {
-		must(!munmap(moved, MOVED * PAGE), "munmap");
+		must(!munmap(moved - 1, (MOVED + 2) * PAGE), "munmap");
 		moved = map(MOVED, MAP_PRIVATE);
 		for (int i = 0; i < MOVED; i++)
 			fill(&moved[i], step + i);

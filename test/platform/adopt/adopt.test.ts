@@ -23,7 +23,12 @@ done
 echo "$p $i $v" > told; exit 7`;
 
 type AdoptDocument = {
-  readonly points: readonly { readonly number: number; readonly directory: string; readonly kind: string; readonly parent: number | null }[];
+  readonly points: readonly {
+    readonly number: number;
+    readonly directory: string;
+    readonly kind: string;
+    readonly parent: number | null;
+  }[];
   readonly refused: readonly { readonly name: string; readonly why: string }[];
 };
 
@@ -69,7 +74,18 @@ describe.skipIf(!platform.ready)("points made by hand", () => {
     const pid = started.pid ?? 0;
     const dump = async (number: number): Promise<void> => {
       await mkdir(hand(String(number)), { recursive: true });
-      await succeed([...criu, "dump", "--no-default-config", "-t", String(pid), "-D", hand(String(number)), "-R", "-o", "dump.log"]);
+      await succeed([
+        ...criu,
+        "dump",
+        "--no-default-config",
+        "-t",
+        String(pid),
+        "-D",
+        hand(String(number)),
+        "-R",
+        "-o",
+        "dump.log",
+      ]);
     };
     await wait(300);
     await dump(1);
@@ -78,7 +94,13 @@ describe.skipIf(!platform.ready)("points made by hand", () => {
     await kill(pid);
 
     const adopted = await world.json<AdoptDocument>(["adopt", hand(), "--name", "byhand", "--every", "never"]);
-    expect(adopted).toMatchObject({ points: [{ number: 1, kind: "base" }, { number: 2, kind: "base" }], refused: [] });
+    expect(adopted).toMatchObject({
+      points: [
+        { number: 1, kind: "base" },
+        { number: 2, kind: "base" },
+      ],
+      refused: [],
+    });
     expect(await world.json<StatusDocument>(["status", "byhand"])).toMatchObject({ jobs: [{ state: "crashed", newestPoint: 2 }] });
     for (const point of [1, 2]) {
       const [phase, steps = 0, past] = await restored("byhand", point);
@@ -88,7 +110,19 @@ describe.skipIf(!platform.ready)("points made by hand", () => {
 
   test("a chain that `criu dedup` punched gives its newest point, which goes on, and the older one is refused with the reason", async () => {
     await rm(file("tell"), { force: true });
-    const started = await world.json<StartDocument>(["run", "--name", "chain", "--cwd", world.cwd, "--every", "never", "--", "/bin/bash", "-c", program]);
+    const started = await world.json<StartDocument>([
+      "run",
+      "--name",
+      "chain",
+      "--cwd",
+      world.cwd,
+      "--every",
+      "never",
+      "--",
+      "/bin/bash",
+      "-c",
+      program,
+    ]);
     await wait(300);
     await world.json(["take", "chain"]);
     await secondPhase();
@@ -105,7 +139,11 @@ describe.skipIf(!platform.ready)("points made by hand", () => {
     const { points, refused } = JSON.parse(ended.stdout) as AdoptDocument;
     expect(points).toMatchObject([{ number: 2, directory: "2", kind: "base", parent: null }]);
     expect(refused).toMatchObject([{ name: "1", why: expect.stringContaining("criu dedup") }]);
-    for (const [name, point] of [["sound", 1], ["sound", 2], ["punched", 2]] as const) {
+    for (const [name, point] of [
+      ["sound", 1],
+      ["sound", 2],
+      ["punched", 2],
+    ] as const) {
       const [phase, steps = 0, past] = await restored(name, point);
       expect({ phase, past }).toEqual({ phase: point, past: pastOf(steps) });
     }

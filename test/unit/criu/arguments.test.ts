@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dumpWords } from "../../../src/criu/arguments.ts";
+import { dumpWords, restoreWords } from "../../../src/criu/arguments.ts";
 import type { JobName } from "../../../src/domain/job.ts";
 import type { DumpRequest } from "../../../src/engine/ports.ts";
 
@@ -32,4 +32,14 @@ test("memory is tracked only when asked, and chained only on a parent", () => {
   expect(command({})).not.toMatch(/--track-mem|--prev-images-dir/);
   expect(command({ track: { parent: null } })).toMatch(/--track-mem --file-locks$/);
   expect(command({ track: { parent: "../7" } })).toMatch(/--track-mem --prev-images-dir \.\.\/7 --file-locks$/);
+});
+
+test("a restore asks about the processor only where the images tell of it", () => {
+  const restore = (knowsProcessor: boolean): string =>
+    restoreWords(
+      { images: "/g/7", runFolder: "/r/2", pidfile: "/r/2/pidfile", log: "/l", options: ["--file-locks"] },
+      { criu: ["criu"], hook: "/x/holdfast-hook", knowsProcessor },
+    ).join(" ");
+  expect(restore(true)).toMatch(/^criu restore .* --manage-cgroups=ignore --cpu-cap=ins,fpu --file-locks$/);
+  expect(restore(false)).toMatch(/--manage-cgroups=ignore --file-locks$/);
 });

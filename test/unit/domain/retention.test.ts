@@ -157,13 +157,10 @@ describe("a policy", () => {
 
   test("reads back as it is written", () => {
     fc.assert(
-      fc.property(
-        anyPolicy,
-        (text) => {
-          const once = formatPolicy(parsePolicy(text));
-          expect(formatPolicy(parsePolicy(once))).toBe(once);
-        },
-      ),
+      fc.property(anyPolicy, (text) => {
+        const once = formatPolicy(parsePolicy(text));
+        expect(formatPolicy(parsePolicy(once))).toBe(once);
+      }),
     );
   });
 

@@ -23,7 +23,11 @@ async function holesOf(pages: number, written: readonly number[]): Promise<reado
 }
 
 test("holes are told exactly, at the begin, between, and at the end; pages of zeros that were written are none", async () => {
-  expect(await holesOf(10, [2, 3, 7])).toEqual([[0, 2], [4, 7], [8, 10]]);
+  expect(await holesOf(10, [2, 3, 7])).toEqual([
+    [0, 2],
+    [4, 7],
+    [8, 10],
+  ]);
   expect(await holesOf(3, [0, 1, 2])).toEqual([]);
   expect(await holesOf(4, [])).toEqual([[0, 4]]);
   expect(await holesOf(0, [])).toEqual([]);

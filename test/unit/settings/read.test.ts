@@ -21,6 +21,7 @@ test("without any source every setting has its default, sizes in bytes and durat
     defaults: { every: "10m", maxChain: 24 },
     files: { limit: 1_073_741_824, temporary: ["/dev/shm", "/run", "/tmp"] },
     limits: { dumpTimeout: 600_000, restoreTimeout: 600_000, stopTimeout: 60_000, takesAtOnce: 2 },
+    verify: { slice: { share: 1, of: 7 } },
     service: { logLevel: "info" },
   });
   expect(settings.zone).not.toBe("");
@@ -52,6 +53,7 @@ test("every kind of value can come from a variable", () => {
     HOLDFAST_FILES_LIMIT: "20GiB",
     HOLDFAST_FILES_TEMPORARY: "/a:/b",
     HOLDFAST_SERVICE_LOG_LEVEL: "debug",
+    HOLDFAST_VERIFY_SLICE: "2/30",
     HOLDFAST_DEFAULTS_EVERY: "never",
   });
   expect(settings).toMatchObject({
@@ -61,6 +63,7 @@ test("every kind of value can come from a variable", () => {
     zone: "Asia/Kolkata",
     limits: { takesAtOnce: 7, dumpTimeout: 90_000 },
     files: { limit: 20 * 2 ** 30, temporary: ["/a", "/b"] },
+    verify: { slice: { share: 2, of: 30 } },
     service: { logLevel: "debug" },
     defaults: { every: "never" },
   });
