@@ -49,7 +49,8 @@ export default defineConfig({
           name: "platform",
           include: ["test/platform/**/*.test.ts"],
           pool: "forks",
-          fileParallelism: false,
+          // Two: most of them wait for a program. Those that share a port or a folder are in one file.
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },

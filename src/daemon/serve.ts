@@ -33,7 +33,9 @@ export async function serve(words: readonly string[]): Promise<number> {
       process.stdout.write(usage);
       return 0;
     }
-    const engine = await compose(settingsOf(values), { log: { part: "service" } });
+    const settings = settingsOf(values);
+    if (process.geteuid?.() !== 0) throw Fault.of("not-root", { verb: "serve" });
+    const engine = await compose(settings, { log: { part: "service" } });
     try {
       return await guard(engine);
     } finally {
@@ -46,7 +48,6 @@ export async function serve(words: readonly string[]): Promise<number> {
 
 async function guard(engine: Engine): Promise<number> {
   const { ports, settings, log } = engine;
-  if (!ports.host.isRoot()) throw Fault.of("not-root", { verb: "serve" });
   const refuse = (holder: { owner: { pid: number } }) =>
     Fault.of("service-running", { vault: settings.vault.path, pid: holder.owner.pid });
   return withLease(ports, "service", "serve", refuse, async () => {

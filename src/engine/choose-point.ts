@@ -7,7 +7,7 @@ import { allGenerations, points } from "./queries.ts";
 
 /**
  * The restore point that is meant. One that is there and may not be offered is said to be damaged, not unknown.
- * Faults: those of `chooseTarget`, and `point-damaged`.
+ * Faults: those of `chooseTarget`, `point-damaged` and `chain-broken`.
  */
 export async function choosePoint(ports: Ports, name: JobName, target: Target): Promise<Generation> {
   const offered = await points(ports, name);
@@ -20,7 +20,15 @@ export async function choosePoint(ports: Ports, name: JobName, target: Target): 
 
 function damaged(known: Generation, offered: readonly Generation[]): Fault {
   const good = offered.filter((point) => point.number < known.number).at(-1) ?? offered.at(-1);
-  const why = known.state === "sealed" ? "one that it stands on is damaged or gone" : known.reason;
   const extra = good ? { stillGood: `newest point still good: #${offered.at(-1)?.number}` } : {};
-  return Fault.of("point-damaged", { point: known.number, job: known.job, why, other: good?.number ?? "N" }, extra);
+  if (known.state === "sealed" && known.parent !== null) {
+    const broken = {
+      point: known.number,
+      job: known.job,
+      parent: `#${known.parent}`,
+      why: "damaged or gone, or stands on one that is",
+    };
+    return Fault.of("chain-broken", broken, extra);
+  }
+  return Fault.of("point-damaged", { point: known.number, job: known.job, why: known.reason, other: good?.number ?? "N" }, extra);
 }

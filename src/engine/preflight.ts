@@ -46,11 +46,24 @@ function requireMemory({ host }: Ports, { pages }: Manifest): void {
 /** The vault's part of it: the chain is whole, and the manifest is this host's. */
 export async function preflightChain(ports: Ports, job: Job, point: Generation): Promise<Manifest> {
   const { vault, events } = ports;
+  await requireOwnManifest(ports, job, point);
   const damage = await vault.verifyChain(job.name, point.number, (bytes, total) => {
     events.emit({ type: "progress", verb: "verify", job: job.name, bytes, total });
   });
   if (damage.length > 0) await refuseDamaged(ports, job, point, damage);
   return vault.manifest(job.name, point.number);
+}
+
+/** A manifest that is not this host's says nothing that could be believed, not even what to check it against. */
+async function requireOwnManifest(ports: Ports, job: Job, point: Generation): Promise<void> {
+  try {
+    await ports.vault.manifest(job.name, point.number);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== "manifest-forged") throw error;
+    await mark(ports, job.name, point.number, { state: "damaged", reason: error.message });
+    const good = (await points(ports, job.name)).at(-1);
+    throw error.because(good ? `newest point still good: #${good.number}` : "no point is left; the next take makes a base");
+  }
 }
 
 async function refuseDamaged(ports: Ports, job: Job, point: Generation, damage: readonly Damage[]): Promise<never> {

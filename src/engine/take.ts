@@ -61,15 +61,14 @@ export async function takeLeased(ports: Ports, name: JobName): Promise<TakeRepor
 const neverTried: ReadonlySet<string> = new Set(["busy", "not-running"]);
 
 async function attempt(ports: Ports, job: Job): Promise<TakeReport> {
-  const { clock, vault, criu, processes } = ports;
+  const { clock, vault, criu } = ports;
   const began = clock.monotonic();
   const { run, state } = (await reconcile(ports, job)).observation;
   if (!run || state !== "running") throw Fault.of("not-running", { job: job.name, state });
   if (await criu.stillDumping(job.name)) throw Fault.of("busy", { owner: "a criu process", job: job.name, verb: "dump" });
   await requireRoom(ports);
   const facts = await criu.probe();
-  const tree = await processes.inspect(run.root, run.init);
-  const found = findings(tree);
+  const { tree, found } = await lookTwice(ports, run);
   refuseUnprotectable(job.name, found);
   const plan = await planFor(ports, job, run, facts);
   const head = await vault.readHead(job.name);
@@ -185,6 +184,16 @@ async function makeGeneration(work: Work): Promise<Made> {
   const digests = { ...thin.digests, ...settled.digests };
   await vault.seal(making, unsealed, digests);
   return { manifest: { ...unsealed, digests }, stats, thin };
+}
+
+/** A look at a tree that forks and ends processes may catch one half-way: what hinders a take must hold for more than a moment. */
+async function lookTwice({ processes, clock }: Ports, run: Run): Promise<{ tree: TreeFacts; found: readonly Finding[] }> {
+  for (let look = 1; ; look += 1) {
+    const tree = await processes.inspect(run.root, run.init);
+    const found = findings(tree);
+    if (look === 4 || found.every((one) => one.level !== "refused")) return { tree, found };
+    await clock.sleep(50);
+  }
 }
 
 /** `vault.min-free` is asked before the job is touched; a vault that fills up all the same is `vault-full`, later. */
