@@ -5,7 +5,7 @@ import type { DescriptorFacts, MappingFacts, TreeFacts } from "./tree.ts";
 export type CapturePlan = {
   /** By path; each path once. Sizes are not known yet: a `copy` over the limit becomes `left-out` when it is met. */
   readonly files: readonly PlannedFile[];
-  /** Folders in temporary places, parents first. */
+  /** Folders in temporary places, and named pipes that the tree has open there, parents first. */
   readonly folders: readonly string[];
   /** Open or mapped for reading only, outside temporary places. */
   readonly needed: readonly ReachedFile[];
@@ -191,6 +191,10 @@ function foldersOf(tree: TreeFacts, files: Iterable<string>, places: Places): st
     if (process.cwd.startsWith("/")) add(process.cwd);
     for (const { type, deleted, target } of process.descriptors) {
       if (type === "directory" && !deleted) add(target);
+      if (type === "pipe" && !deleted && target.startsWith("/") && temporaryRoot(target, places) !== null) {
+        add(parentOf(target));
+        folders.add(target);
+      }
     }
   }
   return [...folders].toSorted();

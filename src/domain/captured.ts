@@ -24,7 +24,14 @@ export type CapturedFile = {
 };
 
 /** A folder that a reboot may take away and the job needs: of captured files, bound sockets, working directories. */
-export type CapturedFolder = { readonly path: string; readonly mode: number; readonly uid: number; readonly gid: number };
+export type CapturedFolder = {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** It is no folder but a named pipe: like a folder it has no content of its own (what is in it is in CRIU's images). */
+  readonly fifo?: true;
+};
 
 /** A file the tree has mapped or open for reading only: CRIU reads it again at restore, so it must be the same. */
 export type NeededFile = {

@@ -15,7 +15,9 @@ export function inLab(law: string, tests: (lab: () => Lab) => void): void {
     afterEach(async ({ task }) => {
       if (task.result?.state === "fail") process.stderr.write(`the lab's console: ${await lab.keepConsole(task.name)}\n`);
     });
-    afterAll(() => lab.close());
+    afterAll(async () => {
+      if (ready.ready) await lab.close();
+    });
     tests(() => lab);
   });
 }

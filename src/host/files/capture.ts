@@ -117,9 +117,9 @@ function statOf(path: string): { readonly dev: bigint; readonly ino: bigint } | 
 
 function folderAt(path: string): CapturedFolder[] {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  if (stats?.isDirectory() !== true) return [];
+  if (stats?.isDirectory() !== true && stats?.isFIFO() !== true) return [];
   const { mode, uid, gid } = attributesOf(stats);
-  return [{ path, mode, uid, gid }];
+  return [{ path, mode, uid, gid, ...(stats.isFIFO() ? { fifo: true as const } : {}) }];
 }
 
 function neededAt({ path, reach }: ReachedFile): NeededFile[] {

@@ -44,10 +44,13 @@ export async function whyOther(file: NeededFile): Promise<string | null> {
  * A folder that the capture holds and that is there already: it must be a real folder, of the same owner or root. In a place where
  * anyone may write, somebody else's folder of that name would lead root's hand.
  */
-export function checkFolder({ path, uid }: CapturedFolder): "absent" | "present" {
+export function checkFolder({ path, uid, fifo }: CapturedFolder): "absent" | "present" {
   const stats = look(path);
   if (stats === null) return "absent";
-  if (!stats.isDirectory()) throw unrestorable(path, "a file or link is where a folder should be", "move it away, then try again");
+  if (fifo && !stats.isFIFO())
+    throw unrestorable(path, "something else is where a named pipe should be", "move it away, then try again");
+  if (!fifo && !stats.isDirectory())
+    throw unrestorable(path, "a file or link is where a folder should be", "move it away, then try again");
   if (Number(stats.uid) !== uid && stats.uid !== 0n) {
     throw unrestorable(path, `it belongs to user ${stats.uid}, and to ${uid} then`, "move it away, then try again");
   }

@@ -10,6 +10,7 @@ import { planPutBack, storedPath, type PlannedChange, type PutBackPlan } from ".
 import { targetFault, vaultFault } from "./translate.ts";
 import { undo } from "./undo.ts";
 import { openUndoFolder, syncFolder, writeUndoList, type UndoFile } from "./undo-list.ts";
+import { makeFifo } from "./fifo.ts";
 import { copyRange, cutBack, regrowFile, renameOver, restoreAttributes, writeBeside, writeOver } from "./write.ts";
 
 /**
@@ -116,8 +117,10 @@ async function save({ path, saved, savedFrom }: UndoFile, undoFolder: string): P
   }
 }
 
-async function makeFolder({ path, mode, uid, gid }: CapturedFolder): Promise<void> {
+async function makeFolder(folder: CapturedFolder): Promise<void> {
+  const { path, mode, uid, gid, fifo } = folder;
   await inFolderOf(path, async ({ file }) => {
+    if (fifo) return makeFifo(file, folder);
     await mkdir(file, 0o700);
     const handle = await open(file, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {

@@ -1,5 +1,5 @@
 import { constants, existsSync, fsyncSync } from "node:fs";
-import { open, rmdir } from "node:fs/promises";
+import { lstat, open, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { attributesOf, sameAttributes, setModified } from "./attributes.ts";
 import { sameContent } from "./digest.ts";
@@ -72,7 +72,8 @@ async function removeIfEmpty(path: string): Promise<void> {
   if (!existsSync(path)) return;
   await inFolderOf(path, async ({ file }) => {
     try {
-      await rmdir(file);
+      if ((await lstat(file)).isFIFO()) await unlink(file);
+      else await rmdir(file);
     } catch (error) {
       if (!["ENOTEMPTY", "EEXIST", "ENOENT"].includes(errnoOf(error) ?? "")) throw error;
     }
