@@ -1,5 +1,5 @@
 import { translate } from "./log.ts";
-import { atLeast } from "./version.ts";
+import { atLeast } from "../domain/version.ts";
 
 /** Why `criu check` fails on this kernel, in words that end a sentence (criu-facts section 12). */
 export function unfitReason(version: string, kernel: string, said: string): string {

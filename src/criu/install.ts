@@ -8,7 +8,7 @@ import { holdLock } from "./hold-lock.ts";
 import { onPath, prefixCommand, readWorksMark, worksMark, type Located } from "./locate.ts";
 import { probeCriu, type CriuReport } from "./probe.ts";
 import { run } from "./run.ts";
-import { atLeast } from "./version.ts";
+import { atLeast } from "../domain/version.ts";
 
 export type InstallOptions = {
   /** Where prefixes (`criu-*`) and downloads are kept: root's, on a disk. */

@@ -3,7 +3,7 @@ import { access, readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { Fault } from "../faults/fault.ts";
-import { compareVersions } from "./version.ts";
+import { compareVersions } from "../domain/version.ts";
 
 /** Where CRIU was found, and the words to put before its own arguments. */
 export type Located = {

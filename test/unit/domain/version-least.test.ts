@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { cautions, unfitReason } from "../../../src/criu/fit.ts";
-import { atLeast, compareVersions } from "../../../src/criu/version.ts";
+import { atLeast, compareVersions } from "../../../src/domain/version.ts";
 
 test("versions are compared as numbers, part by part", () => {
   expect(atLeast("4.10", "4.9")).toBe(true);
