@@ -349,12 +349,19 @@ export const logTable: readonly LogRow[] = [
   },
   {
     sample: "512 killed by signal 11: Segmentation fault",
-    pattern: /\d+ killed by signal \d+/,
+    pattern: /\d+ killed by signal (?!9\b)\d+/,
     meaning: "a process died while it was being brought back: damaged pages, or a CRIU too old for its C library",
     advice: "run `holdfast verify`, and go back to another point",
   },
 
   // summaries: something above them is the cause
+  {
+    sample: "300 killed by signal 9: Killed",
+    pattern: /\d+ killed by signal 9\b/,
+    meaning: "CRIU took back what it had begun",
+    advice: "see the lines above it in the log",
+    weight: "summary",
+  },
   {
     sample: "Script /usr/lib/holdfast-hook exited with -1",
     pattern: /Script .* exited with|One of more action scripts failed|dump script failed|exited, status=\d+|execvp\(.*\) failed/,
