@@ -42,7 +42,7 @@ export default defineConfig({
   test: {
     // `npm run test:lab`: a machine under software emulation, too slow for every run. Else: real programs under real CRIU: one file at a time, when the quick floors are done.
     projects: [
-      ...(process.env["HOLDFAST_TEST_LAB"] === "1" ? [lab] : []),
+      ...(process.env["HOLDFAST_TEST_LAB_ALL"] === "1" ? [lab] : []),
       ...["law", "unit", "contract", "integration"].map(floor),
       {
         test: {
