@@ -49,7 +49,9 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   findings: z.array(z.string()),
   capture: z.strictObject({
     files: z.array(capturedFile),
-    folders: z.array(z.strictObject({ path: z.string(), mode: z.int(), uid: z.int(), gid: z.int(), fifo: z.literal(true).exactOptional() })),
+    folders: z.array(
+      z.strictObject({ path: z.string(), mode: z.int(), uid: z.int(), gid: z.int(), fifo: z.literal(true).exactOptional() }),
+    ),
     needed: z.array(neededFile),
   }),
   digests: z.record(z.string(), z.strictObject({ bytes: count, sha256 })),
