@@ -3,4 +3,4 @@ import { prove } from "../prove.ts";
 
 // One file, so that they never run side by side: OpenMPI's ranks listen on the same first free ports, and a job must get its own back.
 prove(proofs.lammps);
-// `proofs.mpi` (mpirun -np 2) is not among them: a restore after an emptied /tmp does not work yet. See docs/measurements.md, "Not proven".
+prove(proofs.mpi);
