@@ -16,6 +16,7 @@ import { installCompiler } from "./host/install-compiler.ts";
 import { inspectFolder } from "./host/folder-facts.ts";
 import { machineClock } from "./host/clock.ts";
 import { machineHost } from "./host/host.ts";
+import { openNotices } from "./host/notices.ts";
 import { machineIds } from "./host/ids.ts";
 import { initProgram } from "./host/init-program.ts";
 import { openLauncher } from "./host/launcher.ts";
@@ -142,6 +143,7 @@ async function allButCatalogue(settings: Settings, listeners: Listeners): Promis
     clock: machineClock,
     ids: machineIds,
     events: listeners.events ?? { emit: () => undefined },
+    notices: openNotices(settings.notices, listeners.log ? openLog(settings.service.logLevel, listeners.log) : silentLog),
     limits: {
       dumpTimeoutSeconds: limits.dumpTimeout / 1000,
       restoreTimeoutSeconds: limits.restoreTimeout / 1000,

@@ -80,5 +80,9 @@ const settingsSchema = z.object({
     .nullable(),
   keep: z.string(),
   maxChain: z.number(),
+  // Rows of version 0.1 do not say it.
+  dedup: z.enum(["exact", "in-dump"]).default("exact"),
+  onCrash: z.enum(["restore", "ask"]).default("ask"),
+  exposureLimit: z.number().nullable().default(null),
   files: z.object({ include: strings, exclude: strings, limitBytes: z.number() }),
 }) satisfies z.ZodType<Settings>;

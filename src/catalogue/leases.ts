@@ -6,13 +6,21 @@ import type { DB, LeasesTable } from "./schema.ts";
  * Leases. The question and the taking are one immediate transaction, so no other process comes in between; the others wait
  * (up to the connection's timeout), then find it taken.
  */
-export function leasesIn(db: Kysely<DB>): Pick<Catalogue, "acquireLease" | "renewLease" | "releaseLease"> {
+export function leasesIn(db: Kysely<DB>): Pick<Catalogue, "acquireLease" | "renewLease" | "leaseWanted" | "releaseLease"> {
   return {
     async acquireLease(lease, now, isAlive) {
       return db.transaction().execute(async (transaction) => {
         const row = await transaction.selectFrom("leases").selectAll().where("name", "=", lease.name).executeTakeFirst();
         const holder = row ? leaseOf(row) : null;
-        if (holder && holder.expiresAt > now && isAlive(holder.owner)) return { granted: false, holder };
+        if (holder && holder.expiresAt > now && isAlive(holder.owner)) {
+          await transaction
+            .updateTable("leases")
+            .set({ wanted: 1 })
+            .where("name", "=", lease.name)
+            .where("wanted", "=", 0)
+            .execute();
+          return { granted: false, holder };
+        }
         const { name, ...rest } = leaseRow(lease);
         await transaction
           .insertInto("leases")
@@ -26,6 +34,11 @@ export function leasesIn(db: Kysely<DB>): Pick<Catalogue, "acquireLease" | "rene
     async renewLease(name, token, expiresAt) {
       const held = db.updateTable("leases").set({ expires_at: expiresAt }).where("name", "=", name).where("token", "=", token);
       return (await held.executeTakeFirst()).numUpdatedRows > 0n;
+    },
+
+    async leaseWanted(name, token) {
+      const asked = db.selectFrom("leases").select("wanted").where("name", "=", name).where("token", "=", token);
+      return (await asked.executeTakeFirst())?.wanted === 1;
     },
 
     async releaseLease(name, token) {
@@ -43,6 +56,7 @@ function leaseRow(lease: Lease): Selectable<LeasesTable> {
     owner_boot_id: lease.owner.bootId,
     verb: lease.verb,
     expires_at: lease.expiresAt,
+    wanted: 0,
   };
 }
 

@@ -12,6 +12,7 @@ import { generationsIn } from "./generations.ts";
 import { jobsIn } from "./jobs.ts";
 import { leasesIn } from "./leases.ts";
 import { migrate } from "./migrate.ts";
+import { recoveriesIn } from "./recoveries.ts";
 import { isUnfilled, replaceContent } from "./replace.ts";
 import { runsIn } from "./runs.ts";
 import type { DB } from "./schema.ts";
@@ -63,6 +64,7 @@ function catalogueOver(db: Kysely<DB>, file: string): Catalogue {
     ...runsIn(db),
     ...generationsIn(db),
     ...attemptsIn(db),
+    ...recoveriesIn(db),
     ...duesIn(db),
     ...leasesIn(db),
     replaceAll: (content) => replaceContent(db, content),

@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from "kysely";
 import type { Generation, GenerationState } from "../domain/generation.ts";
 import type { Job, JobName, Tracking } from "../domain/job.ts";
 import type { Ending } from "../domain/run.ts";
-import type { Attempt } from "../engine/ports.ts";
+import type { Attempt, Recovery } from "../engine/ports.ts";
 
 /**
  * The tables as the newest migration leaves them; `docs/reference/catalogue.md` explains them.
@@ -13,6 +13,7 @@ export interface DB {
   runs: RunsTable;
   generations: GenerationsTable;
   attempts: AttemptsTable;
+  recoveries: RecoveriesTable;
   dues: DuesTable;
   leases: LeasesTable;
 }
@@ -79,6 +80,18 @@ export interface AttemptsTable {
   count: number;
 }
 
+export interface RecoveriesTable {
+  id: Generated<number>;
+  job: JobName;
+  at: number;
+  point: number | null;
+  outcome: Recovery["outcome"];
+  code: string | null;
+  message: string;
+  lost_milliseconds: number | null;
+  milliseconds: number;
+}
+
 export interface DuesTable {
   job: JobName;
   due: number;
@@ -93,6 +106,8 @@ export interface LeasesTable {
   owner_boot_id: string;
   verb: string;
   expires_at: number;
+  /** 1: somebody was refused it. */
+  wanted: ColumnType<0 | 1>;
 }
 
 /** Every column this program reads or writes; a file that lacks one of them is not the catalogue it says it is. */
@@ -137,6 +152,17 @@ export const columns: { readonly [T in keyof DB]: Readonly<Record<keyof DB[T], t
     held: true,
   },
   attempts: { id: true, job: true, at: true, outcome: true, point: true, code: true, message: true, count: true },
+  recoveries: {
+    id: true,
+    job: true,
+    at: true,
+    point: true,
+    outcome: true,
+    code: true,
+    message: true,
+    lost_milliseconds: true,
+    milliseconds: true,
+  },
   dues: { job: true, due: true, last_attempt_at: true },
   leases: {
     name: true,
@@ -146,5 +172,6 @@ export const columns: { readonly [T in keyof DB]: Readonly<Record<keyof DB[T], t
     owner_boot_id: true,
     verb: true,
     expires_at: true,
+    wanted: true,
   },
 };

@@ -2,9 +2,10 @@ import type { JobName, Tracking } from "./job.ts";
 
 /**
  * `sealed`: offered if its chain is; `damaged`: verify or a restore found it broken; `failed`: CRIU could not bring it
- * back; `expired`: withdrawn by the policy.
+ * back; `expired`: withdrawn by the policy; `consumed`: CRIU's `--auto-dedup` took pages of it for the one standing on it, which alone
+ * still reads it.
  */
-export type GenerationState = "sealed" | "damaged" | "failed" | "expired";
+export type GenerationState = "sealed" | "damaged" | "failed" | "expired" | "consumed";
 
 /** One finished dump of a job, as the catalogue lists it. */
 export type Generation = {

@@ -29,6 +29,15 @@ export type Job = {
   readonly keep: string;
   /** Generations in one chain, base included; then a base. */
   readonly maxChain: number;
+  /**
+   * How space comes back. `exact`: thin and fold, which harm no point. `in-dump`: CRIU's own `--auto-dedup`, which takes the pages of the
+   * point before while it dumps; only where the newest point alone is kept.
+   */
+  readonly dedup: "exact" | "in-dump";
+  /** What the service does when the job has vanished: bring it back, or wait for a person. */
+  readonly onCrash: "restore" | "ask";
+  /** Milliseconds of work at risk from which on `status` is red; `null`: none. */
+  readonly exposureLimit: number | null;
   readonly files: FileRules;
   /** What it is meant to do: `stopped` jobs are not brought back; `retired` ones are forgotten but for their points. */
   readonly intent: "run" | "stopped" | "retired";

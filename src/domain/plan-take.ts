@@ -69,7 +69,12 @@ function whyNotOn(generations: readonly Generation[], bits: KnownBits, maxChain:
   return null;
 }
 
-const fate = { damaged: "is damaged", failed: "could not be brought back", expired: "was withdrawn" } as const;
+const fate = {
+  damaged: "is damaged",
+  failed: "could not be brought back",
+  expired: "was withdrawn",
+  consumed: "was consumed by a dump that failed",
+} as const;
 
 const manner = { "soft-dirty": "the kernel's soft-dirty bits", compare: "a page compare" } as const satisfies Record<
   Tracking,

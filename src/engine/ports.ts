@@ -61,17 +61,23 @@ export interface Catalogue {
   attempts(name: JobName, limit: number): Promise<readonly Attempt[]>;
   putAttempt(attempt: Attempt): Promise<void>;
 
+  /** What was done after crashes, newest first, at most `limit`. Not in the vault: a rebuilt catalogue begins without. */
+  recoveries(name: JobName, limit: number): Promise<readonly Recovery[]>;
+  putRecovery(recovery: Recovery): Promise<void>;
+
   /** When the next generation of each job falls due; jobs without a schedule are not in it. */
   dues(): Promise<readonly Due[]>;
   putDue(due: Due): Promise<void>;
 
   /**
    * Takes the lease `name`, or tells who has it. One transaction: two processes cannot both succeed. An expired lease, and
-   * one whose owner `isAlive` says is gone, is taken over.
+   * one whose owner `isAlive` says is gone, is taken over. A refusal leaves a note with the holder: see `leaseWanted`.
    */
   acquireLease(lease: Lease, now: number, isAlive: (owner: ProcessIdentity) => boolean): Promise<LeaseAnswer>;
   /** Moves the expiry; false if the lease was lost. */
   renewLease(name: string, token: string, expiresAt: number): Promise<boolean>;
+  /** True if somebody was refused this lease since it was taken: a holder that works at its leisure makes haste then. */
+  leaseWanted(name: string, token: string): Promise<boolean>;
   releaseLease(name: string, token: string): Promise<void>;
 
   /** Throws every row away but the leases, which are about processes alive now, and writes these; one transaction. */
@@ -82,7 +88,8 @@ export interface Catalogue {
 export type GenerationMark = {
   readonly state?: GenerationState;
   readonly reason?: string;
-  readonly provenAt?: number;
+  /** `null` takes the mark away: it came back and did not live. */
+  readonly provenAt?: number | null;
   readonly held?: boolean;
   /** Why it is held, in the user's words. */
   readonly note?: string;
@@ -103,6 +110,23 @@ export type Attempt = {
   readonly message: string;
   /** How many generations were missed at once; 1 for the others. */
   readonly count: number;
+};
+
+/** One try to bring a job back that had vanished. */
+export type Recovery = {
+  readonly job: JobName;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** The point tried; `null`: there was none to try. */
+  readonly point: number | null;
+  readonly outcome: "restored" | "failed";
+  /** The fault's, for `failed`. */
+  readonly code: string | null;
+  readonly message: string;
+  /** Work lost: from the point to the moment the job was last known alive, milliseconds; `null` if that is not known. */
+  readonly lostMilliseconds: number | null;
+  /** How long the try took. */
+  readonly milliseconds: number;
 };
 
 export type Lease = {
@@ -386,6 +410,25 @@ export type PutBackReport = {
   readonly undoBytes: number;
 };
 
+/** Tells the outside what happened, by the command the settings name for the event. */
+export interface Notices {
+  /** Resolves when the command has been started, at once if there is none. Never rejects: a hook that fails is a line in the log. */
+  tell(notice: Notice): Promise<void>;
+}
+
+export type Notice = {
+  readonly event: NoticeEvent;
+  readonly job: JobName;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly point: number | null;
+  /** A fault's code, if there was one. */
+  readonly code: string | null;
+  readonly message: string;
+};
+
+export type NoticeEvent = "took" | "missed" | "failed" | "crashed" | "restored" | "damaged" | "exposure-over";
+
 /** Facts of the machine that go into a manifest. */
 export interface Host {
   kernel(): string;
@@ -408,6 +451,7 @@ export type Ports = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly events: Events;
+  readonly notices: Notices;
   readonly limits: {
     readonly dumpTimeoutSeconds: number;
     readonly restoreTimeoutSeconds: number;

@@ -23,7 +23,15 @@ export type Settings = {
   /** `path`: `auto`, or a program. `prefixRoot`: where `doctor --fix` installs, and the init is kept. */
   readonly criu: { readonly path: string; readonly prefixRoot: string };
   /** For jobs whose command line does not say. `every`: a duration, or `""` or `never`. */
-  readonly defaults: { readonly every: string; readonly keep: string; readonly maxChain: number };
+  readonly defaults: {
+    readonly every: string;
+    readonly keep: string;
+    readonly maxChain: number;
+    readonly dedup: "exact" | "in-dump";
+    readonly onCrash: "restore" | "ask";
+    /** A duration, `auto` or `never`. */
+    readonly exposureLimit: string;
+  };
   /** `limit`: largest file copied whole, in bytes. `temporary`: folders that a reboot empties. */
   readonly files: { readonly limit: number; readonly temporary: readonly string[] };
   /** The time limits are milliseconds. */
@@ -35,7 +43,27 @@ export type Settings = {
   };
   /** `slice`: the part of all points that is read back each night. */
   readonly verify: { readonly slice: VerifySlice };
-  readonly service: { readonly logLevel: "debug" | "info" | "warn" | "error" };
+  /** `maxRate`: bytes a second that folds, sweeps and the nightly verify may move; 0: as fast as they can. */
+  readonly sweep: { readonly maxRate: number };
+  /** `delay`: before the first try, and then doubled; `settle`: a job that dies sooner did not come back. Milliseconds. */
+  readonly recover: {
+    readonly parallel: number;
+    readonly delay: number;
+    readonly settle: number;
+    readonly attempts: number;
+  };
+  /** `resume`: how long a drilled job runs, milliseconds; 0: it stays stopped. */
+  readonly drill: { readonly nightly: "never" | "newest"; readonly resume: number };
+  /** `lastTakesDeadline`: milliseconds. */
+  readonly service: {
+    readonly logLevel: "debug" | "info" | "warn" | "error";
+    readonly lastTakes: "never" | "shutdown" | "always";
+    readonly lastTakesDeadline: number;
+  };
+  /** For each event the command that is told of it, empty: none. */
+  readonly notices: Readonly<
+    Record<"took" | "missed" | "failed" | "crashed" | "restored" | "damaged" | "exposure-over", readonly string[]>
+  >;
 };
 
 export type SettingsSources = {
@@ -55,14 +83,23 @@ export function readSettings({ file, env, flags }: SettingsSources): Settings {
   return deepFrozen(settingsFrom(schema.parse(merged)));
 }
 
-function settingsFrom({ catalogue, staging, zone, vault, criu, defaults, files, limits, verify, service }: Document): Settings {
+function settingsFrom(document: Document): Settings {
+  const { catalogue, staging, zone, vault, criu, defaults, files, limits, verify, sweep, recover, drill, service, notices } =
+    document;
   return {
     catalogue,
     staging,
     zone: zone === "" ? machineZone() : zone,
     vault: { path: vault.path, minFree: vault["min-free"], key: vault.key },
     criu: { path: criu.path, prefixRoot: criu["prefix-root"] },
-    defaults: { every: defaults.every, keep: defaults.keep, maxChain: defaults["max-chain"] },
+    defaults: {
+      every: defaults.every,
+      keep: defaults.keep,
+      maxChain: defaults["max-chain"],
+      dedup: defaults.dedup,
+      onCrash: defaults["on-crash"],
+      exposureLimit: defaults["exposure-limit"],
+    },
     files: { limit: files.limit, temporary: files.temporary },
     limits: {
       dumpTimeout: limits["dump-timeout"],
@@ -71,7 +108,15 @@ function settingsFrom({ catalogue, staging, zone, vault, criu, defaults, files, 
       takesAtOnce: limits["takes-at-once"],
     },
     verify: { slice: verify.slice },
-    service: { logLevel: service["log-level"] },
+    sweep: { maxRate: sweep["max-rate"] },
+    recover,
+    drill,
+    service: {
+      logLevel: service["log-level"],
+      lastTakes: service["last-takes"],
+      lastTakesDeadline: service["last-takes-deadline"],
+    },
+    notices,
   };
 }
 

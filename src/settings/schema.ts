@@ -20,6 +20,11 @@ const isPolicy = through((text) => {
   parsePolicy(text);
   return text;
 });
+const isExposureLimit = through((text) => {
+  if (text !== "auto" && text !== "never") parseDuration(text);
+  return text;
+});
+const command = z.array(z.string()).describe('a command as a list of words, such as ["/usr/local/bin/tell", "ops"], or []');
 const isZone = through((text) => (text === "" ? text : checkZone(text)));
 
 /**
@@ -50,6 +55,13 @@ export const schema = z.strictObject({
       .describe('rules such as "last=6, daily=7", or "all"')
       .default("last=6, within=2h, hourly=24, daily=7, weekly=4, monthly=3"),
     "max-chain": z.int().min(1).max(1000).describe("a whole number from 1 to 1000").default(24),
+    dedup: z.enum(["exact", "in-dump"]).describe('"exact" or "in-dump"').default("exact"),
+    "on-crash": z.enum(["restore", "ask"]).describe('"restore" or "ask"').default("restore"),
+    "exposure-limit": z
+      .string()
+      .transform(isExposureLimit)
+      .describe('a duration in quotes, such as 1h, or "auto", or "never"')
+      .default("auto"),
   }),
   files: section({
     limit: size.default(2 ** 30),
@@ -68,8 +80,32 @@ export const schema = z.strictObject({
       .describe('a part of all points such as "1/7", or "0/1" for none')
       .default({ share: 1, of: 7 }),
   }),
+  sweep: section({
+    "max-rate": size.default(0),
+  }),
+  recover: section({
+    parallel: z.int().min(1).max(64).describe("a whole number from 1 to 64").default(2),
+    delay: duration.default(5_000),
+    settle: duration.default(60_000),
+    attempts: z.int().min(1).max(100).describe("a whole number from 1 to 100").default(5),
+  }),
+  drill: section({
+    nightly: z.enum(["never", "newest"]).describe('"never" or "newest"').default("never"),
+    resume: duration.default(5_000),
+  }),
   service: section({
     "log-level": z.enum(["debug", "info", "warn", "error"]).describe("one of debug, info, warn, error").default("info"),
+    "last-takes": z.enum(["never", "shutdown", "always"]).describe('"never", "shutdown" or "always"').default("shutdown"),
+    "last-takes-deadline": duration.default(60_000),
+  }),
+  notices: section({
+    took: command.default([]),
+    missed: command.default([]),
+    failed: command.default([]),
+    crashed: command.default([]),
+    restored: command.default([]),
+    damaged: command.default([]),
+    "exposure-over": command.default([]),
   }),
 });
 

@@ -30,6 +30,10 @@ export const jobDocument: DocumentKind<Job> = {
     schedule: schedule.nullable(),
     keep: z.string(),
     maxChain: z.int().positive(),
+    // Jobs of version 0.1 do not say it.
+    dedup: z.enum(["exact", "in-dump"]).default("exact"),
+    onCrash: z.enum(["restore", "ask"]).default("ask"),
+    exposureLimit: z.number().nullable().default(null),
     files: z.strictObject({ include: z.array(z.string()), exclude: z.array(z.string()), limitBytes: z.number().nonnegative() }),
     intent: z.enum(["run", "stopped", "retired"]),
   }),
@@ -61,9 +65,9 @@ export const marksDocument: DocumentKind<Marks> = {
   schema: z.record(
     z.string(),
     z.strictObject({
-      state: z.enum(["sealed", "damaged", "failed", "expired"]).exactOptional(),
+      state: z.enum(["sealed", "damaged", "failed", "expired", "consumed"]).exactOptional(),
       reason: z.string().exactOptional(),
-      provenAt: z.number().exactOptional(),
+      provenAt: z.number().nullable().exactOptional(),
       note: z.string().exactOptional(),
       held: z.boolean().exactOptional(),
     }),

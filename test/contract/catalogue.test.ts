@@ -206,6 +206,30 @@ describe.each([
     });
   });
 
+  describe("recoveries", () => {
+    test("come back newest first, and go with their job", async () => {
+      await catalogue.putJob(aJob(lj));
+      const one = {
+        job: lj,
+        at: 5,
+        point: 3,
+        outcome: "failed" as const,
+        code: "restore-failed",
+        message: "no",
+        lostMilliseconds: null,
+        milliseconds: 7,
+      };
+      const two = { ...one, at: 6, point: 2, outcome: "restored" as const, code: null, lostMilliseconds: 90 };
+      await catalogue.putRecovery(one);
+      await catalogue.putRecovery(two);
+      expect(await catalogue.recoveries(lj, 9)).toStrictEqual([two, one]);
+      expect(await catalogue.recoveries(lj, 1)).toStrictEqual([two]);
+      await catalogue.removeJob(lj);
+      expect(await catalogue.recoveries(lj, 9)).toStrictEqual([]);
+      await expect(catalogue.putRecovery(one)).rejects.toMatchObject({ code: "job-unknown" });
+    });
+  });
+
   describe("leases", () => {
     const alive = () => true;
 
@@ -248,6 +272,17 @@ describe.each([
       expect(await catalogue.renewLease("job:lj", "two", 900)).toBe(false);
       expect(await catalogue.renewLease("job:other", "one", 900)).toBe(false);
       expect(await catalogue.acquireLease(aLease({ token: "two" }), 300, alive)).toMatchObject({ granted: true });
+    });
+
+    test("a holder is told that another was refused; the next holder begins unasked", async () => {
+      await catalogue.acquireLease(aLease({ token: "one" }), 0, alive);
+      expect(await catalogue.leaseWanted("job:lj", "one")).toBe(false);
+      await catalogue.acquireLease(aLease({ token: "two" }), 0, alive);
+      expect(await catalogue.leaseWanted("job:lj", "one")).toBe(true);
+      expect(await catalogue.leaseWanted("job:lj", "two")).toBe(false);
+      await catalogue.releaseLease("job:lj", "one");
+      await catalogue.acquireLease(aLease({ token: "three" }), 0, alive);
+      expect(await catalogue.leaseWanted("job:lj", "three")).toBe(false);
     });
 
     test("of many who ask at the same time one gets it", async () => {

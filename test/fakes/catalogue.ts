@@ -1,7 +1,7 @@
 import type { Generation } from "../../src/domain/generation.ts";
 import type { Job, JobName } from "../../src/domain/job.ts";
 import type { Run } from "../../src/domain/run.ts";
-import type { Attempt, Catalogue, CatalogueContent, Due, Lease } from "../../src/engine/ports.ts";
+import type { Attempt, Catalogue, CatalogueContent, Due, Lease, Recovery } from "../../src/engine/ports.ts";
 import { Fault } from "../../src/faults/fault.ts";
 
 /**
@@ -11,6 +11,7 @@ import { Fault } from "../../src/faults/fault.ts";
 export function fakeCatalogue(): Catalogue {
   const jobs = new Map<JobName, Kept>();
   const leases = new Map<string, Lease>();
+  const wanted = new Set<string>();
 
   function keptOf(name: JobName): Kept {
     const kept = jobs.get(name);
@@ -62,6 +63,12 @@ export function fakeCatalogue(): Catalogue {
       kept.attempts = [stored(attempt), ...kept.attempts].toSorted((a, b) => b.at - a.at).slice(0, 1000);
     },
 
+    recoveries: async (name, limit) => structuredClone(jobs.get(name)?.recoveries.slice(0, limit) ?? []),
+    async putRecovery(recovery) {
+      const kept = keptOf(recovery.job);
+      kept.recoveries = [stored(recovery), ...kept.recoveries].toSorted((a, b) => b.at - a.at);
+    },
+
     async dues() {
       const dues = [...jobs.values()].flatMap((kept) => (kept.due ? [structuredClone(kept.due)] : []));
       return dues.toSorted((a, b) => a.due - b.due || (a.job < b.job ? -1 : 1));
@@ -72,7 +79,10 @@ export function fakeCatalogue(): Catalogue {
 
     async acquireLease(lease, now, isAlive) {
       const holder = leases.get(lease.name) ?? null;
-      if (holder && holder.expiresAt > now && isAlive(holder.owner)) return { granted: false, holder: structuredClone(holder) };
+      if (holder && holder.expiresAt > now && isAlive(holder.owner)) {
+        wanted.add(holder.token);
+        return { granted: false, holder: structuredClone(holder) };
+      }
       leases.set(lease.name, stored(lease));
       return { granted: true, tookOver: structuredClone(holder) };
     },
@@ -82,6 +92,7 @@ export function fakeCatalogue(): Catalogue {
       leases.set(name, stored({ ...lease, expiresAt }));
       return true;
     },
+    leaseWanted: async (name, token) => leases.get(name)?.token === token && wanted.has(token),
     async releaseLease(name, token) {
       if (leases.get(name)?.token === token) leases.delete(name);
     },
@@ -105,11 +116,12 @@ type Kept = {
   readonly runs: Map<number, Run>;
   readonly generations: Map<number, Generation>;
   attempts: readonly Attempt[];
+  recoveries: readonly Recovery[];
   due: Due | null;
 };
 
 function emptyFor(job: Job): Kept {
-  return { job: stored(job), runs: new Map(), generations: new Map(), attempts: [], due: null };
+  return { job: stored(job), runs: new Map(), generations: new Map(), attempts: [], recoveries: [], due: null };
 }
 
 function byNumber<T extends { readonly number: number }>(all: Map<number, T> | undefined): T[] {

@@ -1,5 +1,5 @@
 import type { ProcessIdentity } from "../../src/domain/run.ts";
-import type { Damage, EngineEvent, Launched, Ports } from "../../src/engine/ports.ts";
+import type { Damage, EngineEvent, Launched, Notice, Ports } from "../../src/engine/ports.ts";
 import { fakeCatalogue } from "./catalogue.ts";
 import { fakeVault } from "./vault.ts";
 
@@ -9,6 +9,8 @@ export type Machine = {
   /** All that was done to the world, in order. */
   readonly steps: string[];
   readonly events: EngineEvent[];
+  /** What hooks were told. */
+  readonly notices: Notice[];
   /** Pids that live. */
   readonly alive: Set<number>;
   /** The named step is not done: this is thrown in its place, each time. */
@@ -22,6 +24,7 @@ const self = 10;
 export function fakeMachine(damage: readonly Damage[] = []): Machine {
   const steps: string[] = [];
   const events: EngineEvent[] = [];
+  const notices: Notice[] = [];
   const alive = new Set([self]);
   const failing = new Map<string, Error>();
   let [now, random, pid] = [0, 0, 100];
@@ -45,6 +48,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
   const machine: Machine = {
     steps,
     events,
+    notices,
     alive,
     failing,
     onSleep: () => undefined,
@@ -122,6 +126,11 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
       },
       ids: { random: () => `random-${++random}` },
       events: { emit: (event) => events.push(event) },
+      notices: {
+        async tell(notice) {
+          notices.push(notice);
+        },
+      },
       limits: { dumpTimeoutSeconds: 60, restoreTimeoutSeconds: 60, stopSeconds: 60, minFreeBytes: 0 },
     },
   };

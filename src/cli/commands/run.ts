@@ -5,6 +5,7 @@ import { parseJobName } from "../../domain/name.ts";
 import { formatPolicy, parsePolicy } from "../../domain/policy.ts";
 import { makeSchedule, type Schedule } from "../../domain/schedule.ts";
 import { parseSize } from "../../domain/size.ts";
+import { exposureLimit } from "../../domain/exposure.ts";
 import { start } from "../../engine/start.ts";
 import { Fault } from "../../faults/fault.ts";
 import type { Settings } from "../../settings/read.ts";
@@ -18,6 +19,9 @@ export type GuardOptions = Common & {
   zone?: string;
   keep?: string;
   maxChain?: string;
+  dedup?: string;
+  onCrash?: string;
+  exposureLimit?: string;
   include?: string[];
   exclude?: string[];
   fileLimit?: string;
@@ -81,6 +85,14 @@ export function guardOptions(command: Command): Command {
     .option("--zone <zone>", "time zone of --cron, such as Europe/Berlin")
     .option("--keep <policy>", "the retention rules, as in the settings")
     .option("--max-chain <n>", "generations in one chain before the next base")
+    .addOption(
+      new Option("--dedup <how>", "exact, or in-dump: CRIU's own, for jobs that keep the newest point alone").choices([
+        "exact",
+        "in-dump",
+      ]),
+    )
+    .addOption(new Option("--on-crash <what>", "restore, or ask").choices(["restore", "ask"]))
+    .option("--exposure-limit <duration>", "work at risk from which on status is red: 1h, auto or never")
     .option("--include <glob>", "capture these files too (repeatable)", collect, [])
     .option("--exclude <glob>", "never capture these files (repeatable)", collect, [])
     .option("--file-limit <size>", "largest file that is copied whole, such as 2GiB");
@@ -92,11 +104,15 @@ export function guarded(options: GuardOptions, settings: Settings, createdAt: nu
   if (!Number.isInteger(maxChain) || maxChain < 1 || maxChain > 1000) {
     throw Fault.of("usage", { what: `--max-chain takes a number from 1 to 1000, not ${options.maxChain ?? ""}`, command: "run" });
   }
+  const schedule = scheduleOf(options, settings);
   return {
     createdAt,
-    schedule: scheduleOf(options, settings),
+    schedule,
     keep: formatPolicy(parsePolicy(options.keep ?? settings.defaults.keep)),
     maxChain,
+    dedup: options.dedup === undefined ? settings.defaults.dedup : oneOf(options.dedup, dedups),
+    onCrash: options.onCrash === undefined ? settings.defaults.onCrash : oneOf(options.onCrash, crashAnswers),
+    exposureLimit: exposureLimit(options.exposureLimit ?? settings.defaults.exposureLimit, schedule),
     files: {
       include: options.include ?? [],
       exclude: options.exclude ?? [],
@@ -104,6 +120,16 @@ export function guarded(options: GuardOptions, settings: Settings, createdAt: nu
     },
     intent: "run" as const,
   };
+}
+
+const dedups = ["exact", "in-dump"] as const;
+const crashAnswers = ["restore", "ask"] as const;
+
+function oneOf<T extends string>(word: string, words: readonly T[]): T {
+  const found = words.find((one) => one === word);
+  // The parser has refused every other word.
+  if (found === undefined) throw new Error(`${word} is none of ${words.join(", ")}`);
+  return found;
 }
 
 function scheduleOf(options: GuardOptions, settings: Settings): Schedule | null {

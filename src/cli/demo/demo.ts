@@ -134,6 +134,9 @@ function demoJob(createdAt: number, name: Parameters<typeof take>[1], cwd: strin
     schedule: null,
     keep: "",
     maxChain: 24,
+    dedup: "exact",
+    onCrash: "ask",
+    exposureLimit: null,
     files: { include: [], exclude: [], limitBytes: 2 ** 30 },
     intent: "run",
   };

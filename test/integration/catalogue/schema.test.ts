@@ -74,6 +74,17 @@ const expected: { readonly [T in keyof DB]: { readonly [C in keyof Selectable<DB
     message: "TEXT",
     count: "INTEGER",
   },
+  recoveries: {
+    id: "INTEGER",
+    job: "TEXT",
+    at: "INTEGER",
+    point: "INTEGER?",
+    outcome: "TEXT",
+    code: "TEXT?",
+    message: "TEXT",
+    lost_milliseconds: "INTEGER?",
+    milliseconds: "INTEGER",
+  },
   dues: { job: "TEXT", due: "INTEGER", last_attempt_at: "INTEGER?" },
   leases: {
     name: "TEXT",
@@ -83,6 +94,7 @@ const expected: { readonly [T in keyof DB]: { readonly [C in keyof Selectable<DB
     owner_boot_id: "TEXT",
     verb: "TEXT",
     expires_at: "INTEGER",
+    wanted: "INTEGER",
   },
 };
 
