@@ -6,8 +6,8 @@ import { tend } from "../src/engine/tend.ts";
 const { settings, which } = workerData;
 const engine = await compose(settings, { log: { part: "tend" } });
 try {
-  for (const { job, state } of await tend(engine.ports, which)) {
-    engine.log.info({ event: "run-ended", job, state }, `${job}: ${state}`);
+  for (const { job, event, state, text } of await tend(engine.ports, which, settings.recover)) {
+    engine.log.info({ event, job, state }, text);
   }
 } finally {
   await engine.close();

@@ -4,10 +4,10 @@ import { compose } from "../src/compose.ts";
 import { verifySlice } from "../src/engine/verify-slice.ts";
 import { Fault } from "../src/faults/fault.ts";
 
-const { settings } = workerData;
+const { settings, budget } = workerData;
 const engine = await compose(settings, { log: { part: "verify" } });
 try {
-  const { checked, damage, busy } = await verifySlice(engine.ports, settings.verify.slice);
+  const { checked, damage, busy } = await verifySlice(engine.ports, settings.verify.slice, budget);
   for (const { job, damage: found } of damage)
     engine.log.error(
       { event: "damage", job, point: found.number, file: found.file },

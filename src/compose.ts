@@ -12,11 +12,12 @@ import { Fault } from "./faults/fault.ts";
 import { exchangeNames } from "./host/exchange.ts";
 import { holesIn } from "./host/holes.ts";
 import { openFiles } from "./host/files/files.ts";
+import { openIsolation } from "./host/drill/isolation.ts";
 import { installCompiler } from "./host/install-compiler.ts";
 import { inspectFolder } from "./host/folder-facts.ts";
 import { machineClock } from "./host/clock.ts";
 import { machineHost } from "./host/host.ts";
-import { openNotices } from "./host/notices.ts";
+import { type NoticeSettings, openNotices } from "./host/notices.ts";
 import { machineIds } from "./host/ids.ts";
 import { initProgram } from "./host/init-program.ts";
 import { openLauncher } from "./host/launcher.ts";
@@ -24,6 +25,8 @@ import { type Log, openLog, silentLog } from "./host/log.ts";
 import { inspectMachine } from "./host/machine.ts";
 import { openProcesses } from "./host/processes.ts";
 import { searchPath, userEnvironment } from "./host/environment.ts";
+import { lockService, type ServiceLock } from "./host/service-lock.ts";
+import { goingDown } from "./host/shutdown.ts";
 import type { Settings } from "./settings/read.ts";
 import { openVault } from "./vault/vault.ts";
 
@@ -34,6 +37,10 @@ export type Engine = {
   readonly log: Log;
   /** The environment a job starts with when run as `user` (`null`: as the caller). */
   userEnvironment(user: string | null): Promise<Record<string, string>>;
+  /** For the service alone: one for a vault. */
+  lockService(): Promise<ServiceLock>;
+  /** Why the machine is taken to be going down; `null`: it is not. */
+  goingDown(): Promise<string | null>;
   close(): Promise<void>;
 };
 
@@ -54,12 +61,32 @@ export async function compose(settings: Settings, listeners: Listeners = {}): Pr
     await catalogue.close();
     throw error;
   }
+  const log = listeners.log ? openLog(settings.service.logLevel, listeners.log) : silentLog;
+  const notices = openNotices(noticeSettings(settings, log));
   return {
-    ports: { ...ports, catalogue },
+    ports: { ...ports, catalogue, notices },
     settings,
-    log: listeners.log ? openLog(settings.service.logLevel, listeners.log) : silentLog,
+    log,
     userEnvironment,
-    close: () => catalogue.close(),
+    lockService: () => lockService(settings.vault.path),
+    goingDown: () => goingDown("/", machineClock.now()),
+    async close() {
+      await notices.close();
+      await catalogue.close();
+    },
+  };
+}
+
+function noticeSettings(settings: Settings, log: Log): NoticeSettings {
+  const { vault, catalogue, notices } = settings;
+  return {
+    commands: notices,
+    host: machineHost.hostname(),
+    vault: vault.path,
+    variables: { HOLDFAST_VAULT: vault.path, ...(catalogue === "" ? {} : { HOLDFAST_CATALOGUE: catalogue }) },
+    folders: ["/run/holdfast", os.tmpdir(), vault.path],
+    seconds: 60,
+    log,
   };
 }
 
@@ -114,10 +141,11 @@ async function requireVault(vault: Vault, catalogue: Catalogue, settings: Settin
   throw Fault.of("vault-not-there", { path: settings.vault.path, file: catalogueFile(settings), count });
 }
 
-async function allButCatalogue(settings: Settings, listeners: Listeners): Promise<Omit<Ports, "catalogue">> {
+async function allButCatalogue(settings: Settings, listeners: Listeners): Promise<Omit<Ports, "catalogue" | "notices">> {
   const { limits } = settings;
   const processes = openProcesses();
   const program = () => initProgram(cacheRoot(settings));
+  const launcher = openLauncher(program, processes, explain);
   const criu = openCriu({
     ...criuPlaces(settings),
     hook: async () => (await program()).hook,
@@ -137,13 +165,13 @@ async function allButCatalogue(settings: Settings, listeners: Listeners): Promis
     vault,
     criu,
     processes,
-    launcher: openLauncher(program, processes, explain),
+    launcher,
+    isolation: openIsolation(launcher),
     files: openFiles({ temporaryRoots: settings.files.temporary }),
     host: machineHost,
     clock: machineClock,
     ids: machineIds,
     events: listeners.events ?? { emit: () => undefined },
-    notices: openNotices(settings.notices, listeners.log ? openLog(settings.service.logLevel, listeners.log) : silentLog),
     limits: {
       dumpTimeoutSeconds: limits.dumpTimeout / 1000,
       restoreTimeoutSeconds: limits.restoreTimeout / 1000,

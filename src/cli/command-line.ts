@@ -6,6 +6,7 @@ import { addCheck } from "./commands/check.ts";
 import { addDedup } from "./commands/dedup.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addDrill } from "./commands/drill.ts";
 import { addDu } from "./commands/du.ts";
 import { addExpire } from "./commands/expire.ts";
 import { addExport } from "./commands/export.ts";
@@ -31,7 +32,7 @@ const machine = [addDoctor, addServe, addDemo];
 const jobs = [addRun, addProtect, addAdopt, addCheck, addStatus, addLogs, addTake, addRestore, addStop, addResume, addRetire];
 const kept = [
   ...[addPoints, addDu, addPolicy, addExpire, addHold, addRelease],
-  ...[addFold, addDedup, addVerify, addExport, addCatalogue],
+  ...[addFold, addDedup, addVerify, addDrill, addExport, addCatalogue],
 ];
 
 /** Runs one command; gives the process exit status (the list is in `docs/errors.md`). */

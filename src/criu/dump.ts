@@ -8,7 +8,7 @@ import { endDump } from "./end-dump.ts";
 import { openHookDoor, type HookOutcome } from "./hook-door.ts";
 import { jobProcesses, thaw } from "./job-processes.ts";
 import { isLocked, lockFile, makeLockFolder } from "./lock.ts";
-import { isFull } from "./log-table.ts";
+import { isFull, isUnfit } from "./log-table.ts";
 import { explain, readTroubles, translate } from "./log.ts";
 import { plainEnvironment } from "./run.ts";
 import { readDump } from "./verify-dump.ts";
@@ -126,6 +126,7 @@ async function faultOf(request: DumpRequest, end: End, hook: HookOutcome, still:
   const troubles = await readTroubles(log);
   if (isFull(troubles)) return Fault.of("vault-full", { place: request.images }, { cause: troubles });
   const why = troubles === "" ? withoutLog(end) : explain(troubles);
+  if (isUnfit(troubles)) return Fault.of("parent-unfit", { job, why, log });
   return Fault.of("dump-failed", { job, why: why + after, log });
 }
 

@@ -21,6 +21,13 @@ export function isFull(logText: string): boolean {
   return full.test(logText);
 }
 
+const unfit = /Missing [0-9a-f]+ in parent pagemap|Hole 0x[0-9a-f]+(?:\/| - )0x[0-9a-f]+ not found in parent/;
+
+/** Does a log say that the parent is not one of this process as it is now? A base needs none. */
+export function isUnfit(logText: string): boolean {
+  return unfit.test(logText);
+}
+
 /** CRIU's lines that stand in healthy logs too. */
 export const harmless: readonly RegExp[] = [/rlimit: Can't setup RLIMIT_NOFILE/, /tun: Unable to create tun/];
 
@@ -51,7 +58,7 @@ export const logTable: readonly LogRow[] = [
   },
   {
     sample: "Missing 7f0e4c000000 in parent pagemap",
-    pattern: /Missing [0-9a-f]+ in parent pagemap|Hole 0x[0-9a-f]+(?:\/| - )0x[0-9a-f]+ not found in parent/,
+    pattern: unfit,
     meaning: "the parent generation does not fit this process: it ran another program since, or the chain is not whole",
     advice: "take a base",
   },

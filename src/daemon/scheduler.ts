@@ -1,8 +1,11 @@
 import type { JobName } from "../domain/job.ts";
 import { planTick, type Scheduled } from "../domain/plan-tick.ts";
 import { nextDue } from "../domain/schedule.ts";
+import { noteMissed } from "../engine/note-missed.ts";
 import { observe } from "../engine/observe.ts";
+import { watchExposure } from "../engine/watch-exposure.ts";
 import type { Engine } from "../compose.ts";
+import { Recoveries } from "./recoveries.ts";
 import { Workers } from "./workers.ts";
 
 /** The wall clock is read again at least this often, so that suspend, clock steps and daylight saving do no harm. */
@@ -16,18 +19,25 @@ const tendMilliseconds = 15_000;
 export class Scheduler {
   readonly #engine: Engine;
   readonly #workers: Workers;
+  readonly #recoveries: Recoveries;
   #timer: NodeJS.Timeout | null = null;
   #ticking: Promise<void> = Promise.resolve();
   #lastTend = -Infinity;
   #nextVerify = Infinity;
+  /** Jobs whose exposure is over its limit and was told of. */
+  #overExposed: ReadonlySet<JobName> = new Set();
   #closed = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     // Retention runs by itself after each take, and never while that job is being dumped: both need the job's lease.
     this.#workers = new Workers(engine, (task, job) => {
-      if (task === "take" && !this.#closed) this.#workers.start("expire", job);
+      if (this.#closed) return;
+      if (task === "take") this.#workers.start("expire", job);
+      // After the night's reading: both want the jobs' leases.
+      if (task === "verify" && engine.settings.drill.nightly === "newest") this.#workers.start("drill", null);
     });
+    this.#recoveries = new Recoveries(engine, this.#workers);
   }
 
   async open(): Promise<void> {
@@ -59,7 +69,9 @@ export class Scheduler {
     if (ports.clock.monotonic() - this.#lastTend > tendMilliseconds) {
       this.#lastTend = ports.clock.monotonic();
       this.#workers.start("tend", null, first ? "all" : "ended");
+      await this.#watchExposure();
     }
+    await this.#recoveries.look();
     if (now >= this.#nextVerify) {
       this.#nextVerify = this.#nightAfter(now);
       this.#workers.start("verify", null);
@@ -69,10 +81,19 @@ export class Scheduler {
     for (const { job, due } of plan.dues) await ports.catalogue.putDue({ job, due, lastAttemptAt: now });
     for (const { job, count, why } of plan.missed) {
       const message = `${count} generation${count === 1 ? "" : "s"} missed: ${why}`;
-      await ports.catalogue.putAttempt({ job, at: now, outcome: "missed", point: null, code: null, message, count });
+      await noteMissed(ports, job, { count, code: null, message });
       log.warn({ event: "missed", job, count }, message);
     }
     for (const job of plan.start) this.#workers.start("take", job);
+  }
+
+  async #watchExposure(): Promise<void> {
+    const { ports, log } = this.#engine;
+    const before = this.#overExposed;
+    this.#overExposed = await watchExposure(ports, before);
+    for (const job of this.#overExposed) {
+      if (!before.has(job)) log.warn({ event: "exposure-over", job }, `${job}: the work at risk is over its limit`);
+    }
   }
 
   /** A slice of all points is read back each night. */

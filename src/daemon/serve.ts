@@ -5,12 +5,14 @@ import { compose, type Engine } from "../compose.ts";
 import { withLease } from "../engine/lease.ts";
 import { Fault } from "../faults/fault.ts";
 import { readSettings, type Settings } from "../settings/read.ts";
+import { lastTakes } from "./last-takes.ts";
 import { Scheduler } from "./scheduler.ts";
 
 const usage = `Usage: holdfast serve [--config FILE] [--vault DIR] [--catalogue FILE]
 
 The service: takes generations when they fall due, writes down how runs end, until SIGTERM.
-On SIGTERM a dump that runs is finished (or undone after the time limit); the jobs live on.
+On SIGTERM a dump that runs is finished (or undone after the time limit), and where service.last-takes
+says so a last generation is taken of each job; the jobs live on.
 
 Example:
   holdfast serve --config /etc/holdfast/holdfast.toml
@@ -37,13 +39,32 @@ export async function serve(words: readonly string[]): Promise<number> {
     if (process.geteuid?.() !== 0) throw Fault.of("not-root", { verb: "serve" });
     const engine = await compose(settings, { log: { part: "service" } });
     try {
-      return await guard(engine);
+      return await lockedIn(engine, () => guard(engine));
     } finally {
       await engine.close();
     }
   } catch (error) {
     return tell(error, words.includes("--json"));
   }
+}
+
+/** The lease is the catalogue's and the lock the vault's: a service with another catalogue is refused by the second. */
+async function lockedIn(engine: Engine, act: () => Promise<number>): Promise<number> {
+  const { log, settings } = engine;
+  const lock = await engine.lockService();
+  if (lock.held) {
+    try {
+      return await act();
+    } finally {
+      await lock.release();
+    }
+  }
+  if ("pid" in lock) throw Fault.of("service-running", { vault: settings.vault.path, pid: lock.pid ?? "not known" });
+  log.warn(
+    { event: "lock-unavailable", why: lock.why },
+    "the vault's file system knows no locks; the catalogue's lease alone holds",
+  );
+  return act();
 }
 
 async function guard(engine: Engine): Promise<number> {
@@ -56,8 +77,10 @@ async function guard(engine: Engine): Promise<number> {
     await scheduler.open();
     log.info({ event: "service-started", vault: settings.vault.path, pid: process.pid }, "the service runs");
     const name = await signal;
+    const deadline = ports.clock.monotonic() + settings.service.lastTakesDeadline;
     log.info({ event: "service-stopping", signal: name }, "stopping: a dump that runs is finished first");
     await scheduler.close();
+    await lastTakes(engine, deadline);
     log.info({ event: "service-stopped" }, "the service has stopped; the jobs live on");
     return 0;
   });

@@ -3,15 +3,17 @@ import { Worker, type WorkerOptions } from "node:worker_threads";
 import Bree from "bree";
 import type { Engine } from "../compose.ts";
 import type { JobName } from "../domain/job.ts";
+import { type Budget, budgetOf, endWork } from "../engine/pace.ts";
 
 /** A file in `jobs/`. */
-type Task = "take" | "tend" | "expire" | "verify";
+type Task = "take" | "tend" | "expire" | "verify" | "recover" | "drill";
 
 type Data = {
   readonly task: Task;
   readonly job: JobName | null;
   readonly which: "all" | "ended";
   readonly settings: Engine["settings"];
+  readonly budget: Budget;
 };
 
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -36,12 +38,14 @@ export class Workers {
   readonly #engine: Engine;
   readonly #bree: TaskBree;
   readonly #onEnded: (task: Task, job: JobName | null) => void;
+  readonly #budget: Budget;
   readonly #underway = new Map<string, Data>();
   #idle: (() => void) | null = null;
 
   /** `onEnded` hears of each piece of work that is over, however it ended. */
   constructor(engine: Engine, onEnded: (task: Task, job: JobName | null) => void) {
     this.#engine = engine;
+    this.#budget = budgetOf(engine.settings.sweep.maxRate);
     this.#onEnded = onEnded;
     this.#bree = new TaskBree({
       root: false,
@@ -61,18 +65,26 @@ export class Workers {
   }
 
   get takesUnderway(): number {
-    return [...this.#underway.values()].filter((data) => data.task === "take").length;
+    return this.underwayOf("take");
+  }
+
+  underwayOf(task: Task): number {
+    return [...this.#underway.values()].filter((data) => data.task === task).length;
+  }
+
+  isAtWork(task: Task, job: JobName): boolean {
+    return this.#underway.has(`${task} ${job}`);
   }
 
   isTaking(job: JobName): boolean {
-    return this.#underway.has(`take ${job}`);
+    return this.isAtWork("take", job);
   }
 
   /** Starts the task in a thread of its own; nothing if the same is under way. */
   start(task: Task, job: JobName | null, which: Data["which"] = "ended"): void {
     const name = job === null ? task : `${task} ${job}`;
     if (this.#underway.has(name)) return;
-    const data: Data = { task, job, which, settings: this.#engine.settings };
+    const data: Data = { task, job, which, settings: this.#engine.settings, budget: this.#budget };
     this.#underway.set(name, data);
     const begin = async (): Promise<void> => {
       await this.#bree.add({ name, path: `${jobsFolder}/${task}.${extension}`, worker: { workerData: data } });
@@ -84,8 +96,9 @@ export class Workers {
     });
   }
 
-  /** Waits until what runs has ended by itself: each dump has a time limit of its own. */
+  /** Ends retention and verify at their next block, and waits until the rest has ended by itself: each dump has a time limit of its own. */
   async close(): Promise<void> {
+    endWork(this.#budget);
     if (this.#underway.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     await this.#bree.stop();
   }

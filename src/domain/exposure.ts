@@ -1,4 +1,6 @@
 import { parseDuration } from "./duration.ts";
+import type { Generation } from "./generation.ts";
+import type { Run } from "./run.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** `auto` allows for two generations that fail, and for a short interval. */
@@ -13,4 +15,14 @@ export function exposureLimit(text: string, schedule: Schedule | null): number |
   if (text === "never") return null;
   if (text !== "auto") return parseDuration(text);
   return schedule?.type === "every" ? Math.max(autoLeastMilliseconds, autoIntervals * schedule.milliseconds) : null;
+}
+
+/** Work that would be lost now, milliseconds: since the run's newest point, or since it began (a restore begins a run). */
+export function workAtRisk(
+  run: Pick<Run, "number" | "startedAt">,
+  newest: Pick<Generation, "run" | "takenAt"> | null,
+  now: number,
+): number {
+  const since = newest?.run === run.number ? newest.takenAt : 0;
+  return Math.max(0, now - Math.max(since, run.startedAt));
 }

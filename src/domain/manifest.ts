@@ -41,4 +41,9 @@ export type Manifest = {
   readonly findings: readonly string[];
   readonly capture: Capture;
   readonly digests: FileDigests;
+  /**
+   * `--auto-dedup` took pages out of its files for generation `by`, `holeBytes` of them: the digests are those of what is left, and it
+   * alone can be read through whoever stands on it.
+   */
+  readonly consumed?: { readonly by: number; readonly holeBytes: number };
 };

@@ -1,6 +1,6 @@
 import type { Generation } from "./generation.ts";
 import type { DirtyBits } from "./head.ts";
-import type { Tracking } from "./job.ts";
+import type { Job, Tracking } from "./job.ts";
 import { soundNumbers } from "./restorable.ts";
 import type { ProcessIdentity } from "./run.ts";
 
@@ -16,6 +16,9 @@ export type TakeFacts = {
   readonly tracking: Tracking;
   /** Most generations in one chain, base included. */
   readonly maxChain: number;
+  readonly dedup: Job["dedup"];
+  /** Points that runs were restored from: they stay, so no dump may take their pages. */
+  readonly restoredFrom: ReadonlySet<number>;
   /** All generations of the job whose directories are there, in any order and state. */
   readonly generations: readonly Generation[];
   /** What runs now is another program than at the head (`exec` keeps the pid and throws the memory away). */
@@ -24,7 +27,8 @@ export type TakeFacts = {
 
 export type TakePlan =
   | { readonly kind: "base"; readonly reason: string }
-  | { readonly kind: "increment"; readonly parent: number; readonly reason: string };
+  /** `dedup`: whether the parent stays whole, or CRIU takes pages out of it in mid-dump. */
+  | { readonly kind: "increment"; readonly parent: number; readonly dedup: Job["dedup"]; readonly reason: string };
 
 /**
  * L3: an increment only where it is certain that every page changed since the head generation is known; else a base, and the sentence
@@ -37,9 +41,14 @@ export function planTake(facts: TakeFacts): TakePlan {
     const reason = isFirst ? `the first generation of this run (${bits.why})` : `${bits.why}, so the dirty bits are unknown`;
     return { kind: "base", reason };
   }
-  const reason = whyBitsDoNotHold(facts, bits) ?? whyNotOn(generations, bits, facts.maxChain);
+  const reason = whyBitsDoNotHold(facts, bits) ?? whyNotOn(generations, bits, facts.maxChain) ?? whyNotTaking(facts, bits);
   if (reason !== null) return { kind: "base", reason };
-  return { kind: "increment", parent: bits.generation, reason: `the pages changed since generation ${bits.generation}` };
+  return {
+    kind: "increment",
+    parent: bits.generation,
+    dedup: facts.dedup,
+    reason: `the pages changed since generation ${bits.generation}`,
+  };
 }
 
 type KnownBits = Extract<DirtyBits, { type: "known" }>;
@@ -69,11 +78,32 @@ function whyNotOn(generations: readonly Generation[], bits: KnownBits, maxChain:
   return null;
 }
 
+/** L2: `--auto-dedup` reaches down the whole chain, so nothing in it may be offered, or be needed by anything but the head. */
+function whyNotTaking({ dedup, tracking, generations, restoredFrom }: TakeFacts, bits: KnownBits): string | null {
+  if (dedup === "exact") return null;
+  if (tracking !== "soft-dirty") return "without soft-dirty `in-dump` has nothing to leave to a parent";
+  const line = chainNumbers(generations, bits.generation);
+  const needed = generations.find(
+    (one) =>
+      (line.has(one.number) && one.state === "sealed" && (one.held || one.provenAt !== null || restoredFrom.has(one.number))) ||
+      (one.number !== bits.generation && one.state !== "consumed" && line.has(one.number)) ||
+      (!line.has(one.number) && one.parent !== null && line.has(one.parent)),
+  );
+  return needed ? `generation ${needed.number} needs the chain as it is, and \`in-dump\` would take its pages` : null;
+}
+
+function chainNumbers(generations: readonly Generation[], head: number): ReadonlySet<number> {
+  const parents = new Map(generations.map((one) => [one.number, one.parent]));
+  const numbers = new Set<number>();
+  for (let at: number | null = head; at !== null && !numbers.has(at); at = parents.get(at) ?? null) numbers.add(at);
+  return numbers;
+}
+
 const fate = {
   damaged: "is damaged",
   failed: "could not be brought back",
   expired: "was withdrawn",
-  consumed: "was consumed by a dump that failed",
+  consumed: "lost pages to a dump that failed",
 } as const;
 
 const manner = { "soft-dirty": "the kernel's soft-dirty bits", compare: "a page compare" } as const satisfies Record<

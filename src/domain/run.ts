@@ -28,3 +28,13 @@ export type Run = {
   /** `null` while it runs, and for a run that vanished. */
   readonly ending: Ending | null;
 };
+
+/** What a restore writes down before it brings anything to life: all that is known of a run that a crash kept from being written down. */
+export type Beginning = {
+  /** The point. */
+  readonly from: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Who asked: a person, or the service after a crash. */
+  readonly by: "person" | "service";
+};

@@ -1,21 +1,32 @@
 import type { Generation } from "../domain/generation.ts";
 import type { JobName } from "../domain/job.ts";
+import { soundNumbers } from "../domain/restorable.ts";
 import { chooseTarget, type Target } from "../domain/target.ts";
 import { Fault } from "../faults/fault.ts";
 import type { Ports } from "./ports.ts";
 import { allGenerations, points } from "./queries.ts";
 
 /**
- * The restore point that is meant. One that is there and may not be offered is said to be damaged, not unknown.
+ * The restore point that is meant; by its number also one that has failed before. One that is there and may not be offered is said to be
+ * damaged, not unknown.
  * Faults: those of `chooseTarget`, `point-damaged` and `chain-broken`.
  */
 export async function choosePoint(ports: Ports, name: JobName, target: Target): Promise<Generation> {
   const offered = await points(ports, name);
   if (target.type === "point" && !offered.some((point) => point.number === target.number)) {
     const known = (await allGenerations(ports, name)).find((one) => one.number === target.number);
-    if (known && known.state !== "expired") throw damaged(known, offered);
+    if (known && (await isWholeAllTheSame(ports, known))) return chooseTarget([...offered, known], target, name);
+    if (known && known.state !== "expired" && known.state !== "consumed") throw damaged(known, offered);
   }
   return chooseTarget(offered, target, name);
+}
+
+/** One that did not come back is not offered; who asks for it by its number may try again. */
+async function isWholeAllTheSame(ports: Ports, { job, number, state }: Generation): Promise<boolean> {
+  if (state !== "failed") return false;
+  const present = new Set(await ports.vault.sealed(job));
+  const there = (await allGenerations(ports, job)).filter((one) => present.has(one.number));
+  return soundNumbers(there).has(number);
 }
 
 function damaged(known: Generation, offered: readonly Generation[]): Fault {

@@ -5,13 +5,15 @@ import { parsePolicy } from "../domain/policy.ts";
 import { Fault } from "../faults/fault.ts";
 import { findJob } from "./find-job.ts";
 import { rowOf } from "./generation-of.ts";
-import { withJobLease } from "./lease.ts";
-import type { Ports } from "./ports.ts";
+import { type Asking, type HeldLease, withJobLease } from "./lease.ts";
+import { type Budget, paceUnder } from "./pace.ts";
+import type { Pace, Ports } from "./ports.ts";
 import { points } from "./queries.ts";
 import { reconcile } from "./reconcile.ts";
 import { readBack } from "./verify.ts";
 
 export type ExpireReport = {
+  /** Of what was done, if something was. */
   readonly plan: ExpirePlan;
   readonly points: readonly Generation[];
   /** `null`: it was only asked what would happen. */
@@ -29,26 +31,78 @@ export type ExpireReport = {
  * A crash after any step leaves every listed point restorable: a fold is one switch and touches kept points alone, nothing is withdrawn
  * before all folds are done, and nothing is deleted that is still offered or stood on. The next pass goes on where it stopped. Damage
  * that a fold meets is written down, and then nothing is withdrawn: the next pass chooses among what is still sound.
+ *
+ * With a budget it is the service's own work: it keeps within it, and if somebody waits for the job it lets them come in between two
+ * steps, and then plans anew; as often at most as its first plan has steps, so that takes in close succession cannot keep it from its end.
  * Faults: `job-unknown`, `busy`, `point-damaged`, `chain-broken`, `vault-full`, `vault-unwritable`.
  */
-export async function expire(ports: Ports, name: JobName, zone: string, how: "plan" | "perform"): Promise<ExpireReport> {
+export async function expire(
+  ports: Ports,
+  name: JobName,
+  zone: string,
+  how: "plan" | "perform",
+  budget: Budget | null = null,
+): Promise<ExpireReport> {
   const job = await findJob(ports, name);
   if (how === "plan") return { plan: await planFor(ports, job, zone), points: await points(ports, name), done: null };
-  return withJobLease(ports, name, "expire", async () => {
-    await reconcile(ports, job);
-    // A criu whose service was killed may still be writing its dump on one of these.
-    if (await ports.criu.stillDumping(name)) throw Fault.of("busy", { owner: "a criu process", job: name, verb: "dump" });
-    const plan = await planFor(ports, await findJob(ports, name), zone);
-    return { plan, points: await points(ports, name), done: await perform(ports, name, plan) };
-  });
+  const rounds: Round[] = [];
+  const act = (held: HeldLease): Promise<Round> => {
+    const mayGiveWay = budget !== null && rounds.length < (rounds[0]?.steps ?? Infinity);
+    return actOnce(ports, name, zone, {
+      pace: paceUnder(ports, budget, held),
+      mustGiveWay: async () => mayGiveWay && held.isWanted(),
+    });
+  };
+  for (let asking: Asking = budget === null ? "patient" : "unasked"; rounds.at(-1)?.isWhole !== true; asking = "resuming")
+    rounds.push(await withJobLease(ports, name, "expire", act, asking));
+  return together(rounds);
+}
+
+/** What was done while the lease was held once. */
+type Round = {
+  /** Without the steps that it did not come to. */
+  readonly plan: ExpirePlan;
+  /** With them. */
+  readonly steps: number;
+  readonly isWhole: boolean;
+  readonly points: readonly Generation[];
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+};
+
+async function actOnce(ports: Ports, name: JobName, zone: string, manner: Manner): Promise<Round> {
+  await reconcile(ports, await findJob(ports, name));
+  // A criu whose service was killed may still be writing its dump on one of these.
+  if (await ports.criu.stillDumping(name)) throw Fault.of("busy", { owner: "a criu process", job: name, verb: "dump" });
+  const plan = await planFor(ports, await findJob(ports, name), zone);
+  const [offered, bytesBefore] = [await points(ports, name), await bytesOf(ports, name)];
+  const done = await perform(ports, name, plan, manner);
+  const steps = plan.folds.length + plan.sweeps.length;
+  return { ...done, steps, points: offered, bytesBefore, bytesAfter: await bytesOf(ports, name) };
+}
+
+/** What others took in between is no growth of ours: only what the rounds freed counts. */
+function together(rounds: readonly Round[]): ExpireReport {
+  const last = rounds.at(-1);
+  if (last === undefined) throw new Error("there is at least one round");
+  const expired = rounds.flatMap(({ plan }) => plan.expired);
+  const [folds, sweeps] = [rounds.flatMap(({ plan }) => plan.folds), rounds.flatMap(({ plan }) => plan.sweeps)];
+  const freed = rounds.reduce((sum, { bytesBefore, bytesAfter }) => sum + bytesBefore - bytesAfter, 0);
+  const { bytesAfter } = last;
+  return {
+    plan: { ...last.plan, expired, folds, sweeps },
+    points: [...new Map(rounds.flatMap((round) => round.points.map((one) => [one.number, one]))).values()],
+    done: { folded: folds.length, swept: sweeps.length, bytesBefore: bytesAfter + freed, bytesAfter },
+  };
 }
 
 async function planFor(ports: Ports, job: Job, zone: string): Promise<ExpirePlan> {
   const present = new Set(await ports.vault.sealed(job.name));
-  const generations = (await ports.catalogue.generations(job.name)).filter((one) => present.has(one.number));
+  const rows = await ports.catalogue.generations(job.name);
   const runs = await ports.catalogue.runs(job.name);
   return planExpire({
-    generations,
+    generations: rows.filter((one) => present.has(one.number)),
+    gone: rows.filter((one) => !present.has(one.number) && one.state !== "expired" && one.state !== "consumed"),
     points: await points(ports, job.name),
     policy: parsePolicy(job.keep),
     zone: job.schedule?.type === "cron" ? job.schedule.zone : zone,
@@ -56,23 +110,38 @@ async function planFor(ports: Ports, job: Job, zone: string): Promise<ExpirePlan
   });
 }
 
-async function perform(ports: Ports, name: JobName, plan: ExpirePlan): Promise<NonNullable<ExpireReport["done"]>> {
-  const bytesBefore = await bytesOf(ports, name);
-  for (const { number, parent } of plan.folds) await foldOnto(ports, name, number, parent);
+type Manner = { readonly pace: Pace | undefined; readonly mustGiveWay: () => Promise<boolean> };
+
+/** Step by step, up to the first after which it must give way. */
+async function perform(
+  ports: Ports,
+  name: JobName,
+  plan: ExpirePlan,
+  { pace, mustGiveWay }: Manner,
+): Promise<Pick<Round, "plan" | "isWhole">> {
+  for (const [place, { number, parent }] of plan.folds.entries()) {
+    await foldOnto(ports, name, number, parent, pace);
+    const folds = plan.folds.slice(0, place + 1);
+    if (await mustGiveWay()) return { plan: { ...plan, folds, expired: [], sweeps: [] }, isWhole: false };
+  }
   await withdraw(ports, name, plan.expired);
-  for (const number of plan.sweeps) await ports.vault.remove(name, number);
+  for (const [place, number] of plan.sweeps.entries()) {
+    await ports.vault.remove(name, number);
+    const sweeps = plan.sweeps.slice(0, place + 1);
+    if (sweeps.length < plan.sweeps.length && (await mustGiveWay())) return { plan: { ...plan, sweeps }, isWhole: false };
+  }
   if (plan.sweeps.length > 0) await dropMarks(ports, name);
-  return { folded: plan.folds.length, swept: plan.sweeps.length, bytesBefore, bytesAfter: await bytesOf(ports, name) };
+  return { plan, isWhole: true };
 }
 
 /** Makes a generation stand on `parent` (or on nothing), with the same bytes on every page; its row follows. */
-export async function foldOnto(ports: Ports, name: JobName, number: number, parent: number | null): Promise<void> {
+export async function foldOnto(ports: Ports, name: JobName, number: number, parent: number | null, pace?: Pace): Promise<void> {
+  const progress = (bytes: number, total: number): void =>
+    ports.events.emit({ type: "progress", verb: "fold", job: name, bytes, total });
   try {
-    await ports.vault.fold(name, number, parent, (bytes, total) => {
-      ports.events.emit({ type: "progress", verb: "fold", job: name, bytes, total });
-    });
+    await ports.vault.fold(name, number, parent, progress, pace);
   } catch (error) {
-    if (error instanceof Fault && error.exitStatus === damagedData) await readBack(ports, name, [number]);
+    if (error instanceof Fault && error.exitStatus === damagedData) await readBack(ports, name, [number], pace);
     throw error;
   }
   const marks = await ports.vault.readMarks(name);
@@ -94,7 +163,7 @@ async function withdraw(ports: Ports, name: JobName, expired: ExpirePlan["expire
 async function dropMarks(ports: Ports, name: JobName): Promise<void> {
   const present = new Set((await ports.vault.sealed(name)).map(String));
   const marks = Object.entries(await ports.vault.readMarks(name));
-  const left = marks.filter(([number, said]) => said.state !== "expired" || present.has(number));
+  const left = marks.filter(([number, said]) => (said.state !== "expired" && said.state !== "consumed") || present.has(number));
   if (left.length < marks.length) await ports.vault.writeMarks(name, Object.fromEntries(left));
 }
 

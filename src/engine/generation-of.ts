@@ -4,12 +4,15 @@ import type { Manifest } from "../domain/manifest.ts";
 import { Fault } from "../faults/fault.ts";
 import type { Marks, Vault } from "./ports.ts";
 
-/** The catalogue row of a sealed generation, from the vault alone; one whose manifest cannot be trusted is listed as damaged. */
+/**
+ * The catalogue row of a sealed generation, from the vault alone; one whose manifest cannot be trusted is listed as damaged. What says nothing
+ * of the generation itself marks nothing. Faults: `key-unusable`, `vault-newer`.
+ */
 export async function generationOf(vault: Vault, job: JobName, number: number, marks: Marks): Promise<Generation> {
   try {
     return rowOf(await vault.manifest(job, number), marks);
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
+    if (!(error instanceof Fault) || error.code === "key-unusable" || error.code === "vault-newer") throw error;
     return damagedRow(job, number, error.message);
   }
 }
@@ -26,15 +29,20 @@ export function rowOf(manifest: Manifest, marks: Marks): Generation {
     kind: manifest.kind,
     parent: manifest.parent?.number ?? null,
     takenAt: manifest.takenAt,
-    state: mark.state ?? "sealed",
+    state: mark.state ?? (manifest.consumed ? "consumed" : "sealed"),
     reason: mark.reason ?? manifest.reason,
     tracking: manifest.tracking,
-    bytes: Object.values(manifest.digests).reduce((sum, file) => sum + file.bytes, 0),
+    bytes: Object.values(manifest.digests).reduce((sum, file) => sum + file.bytes, 0) - (manifest.consumed?.holeBytes ?? 0),
     freezeMicros: manifest.freezeMicros,
     pages: manifest.pages,
     provenAt: mark.provenAt ?? null,
     held: mark.held ?? false,
   };
+}
+
+/** Is it the row of a generation whose manifest could not be trusted when it was listed? */
+export function isUnread({ id }: Generation): boolean {
+  return id.startsWith("unreadable-");
 }
 
 function damagedRow(job: JobName, number: number, reason: string): Generation {

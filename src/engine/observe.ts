@@ -1,28 +1,44 @@
 import type { Job, JobState } from "../domain/job.ts";
-import type { Run } from "../domain/run.ts";
+import type { Ending, Run } from "../domain/run.ts";
 import type { Ports } from "./ports.ts";
 
 /** How a job stands at this moment, read from the machine and not from memory. */
 export type Observation = { readonly state: JobState; readonly run: Run | null };
 
-/** Changes nothing: `record` in reconcile writes down what was seen. */
-export async function observe(ports: Ports, job: Job): Promise<Observation> {
+/**
+ * Changes nothing: reconcile writes down what was seen. `aliveUntil`: when the service last saw its jobs before now, milliseconds since
+ * the epoch; with it the end of a run that went down with the machine is dated by that, and not by the moment it was missed.
+ */
+export async function observe(ports: Ports, job: Job, aliveUntil: number | null = null): Promise<Observation> {
   const runs = await ports.catalogue.runs(job.name);
   const last = runs.at(-1);
   if (!last) return { state: job.intent === "run" ? "crashed" : job.intent, run: null };
-  const run = await observeRun(ports, job, last);
+  const run = await observeRun(ports, job, last, aliveUntil);
   if (run.endedAt === null) return { state: "running", run };
   if (job.intent !== "run") return { state: job.intent, run };
   return { state: stateOfEnded(run), run };
 }
 
 /** The run with its end, if it has ended: an init that is gone without a record was killed with the job, or the machine died. */
-async function observeRun(ports: Ports, job: Job, run: Run): Promise<Run> {
+async function observeRun(ports: Ports, job: Job, run: Run, aliveUntil: number | null): Promise<Run> {
   if (run.endedAt !== null) return run;
   if (ports.processes.isAlive(run.init ?? run.root)) return run;
-  const ending = run.init ? await ports.launcher.ending(await ports.vault.runFolder(job.name, run.number)) : null;
-  return { ...run, endedAt: ports.clock.now(), ending };
+  const now = ports.clock.now();
+  const wentDown = run.root.bootId !== ports.host.bootId();
+  const folder = await ports.vault.runFolder(job.name, run.number);
+  const ending = run.init && (await ports.launcher.ending(folder));
+  const noted = ending ? await ports.launcher.endedAt(folder) : wentDown ? aliveUntil : null;
+  const endedAt = Math.min(now, Math.max(run.startedAt, noted ?? now));
+  return { ...run, endedAt, ending: wentDown && isByShutdown(ending) ? null : ending };
 }
+
+/** The machine's shutdown ends what still runs, and the init may yet have the time to write that down: the job itself did not end. */
+function isByShutdown(ending: Ending | null): boolean {
+  return ending?.type === "signaled" && shutdownSignals.includes(ending.signal);
+}
+
+/** SIGHUP, SIGTERM, SIGKILL */
+const shutdownSignals: readonly number[] = [1, 15, 9];
 
 function stateOfEnded(run: Run): JobState {
   if (!run.ending) return "crashed";

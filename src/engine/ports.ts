@@ -4,7 +4,7 @@ import type { Generation, GenerationState } from "../domain/generation.ts";
 import type { Head } from "../domain/head.ts";
 import type { Job, JobName } from "../domain/job.ts";
 import type { FileDigests, Manifest } from "../domain/manifest.ts";
-import type { Ending, ProcessIdentity, Run } from "../domain/run.ts";
+import type { Beginning, Ending, ProcessIdentity, Run } from "../domain/run.ts";
 import type { TreeFacts } from "../domain/tree.ts";
 
 export type { Head };
@@ -18,7 +18,7 @@ export type { Head };
 export interface Clock {
   /** Wall clock, milliseconds since the epoch. */
   now(): number;
-  /** Never goes back; milliseconds from an arbitrary start. */
+  /** Never goes back; milliseconds from an arbitrary start, the same one for all threads of the process. */
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;
   /** Calls `act` every so many milliseconds until the answer is called; keeps no process alive by itself. */
@@ -170,6 +170,9 @@ export interface Vault {
   unfinishedRuns(
     name: JobName,
   ): Promise<readonly { readonly number: number; readonly folder: string; readonly undoFolder: string }[]>;
+  /** What a restore is about to do, kept in its run's folder for good; `null` for a start, and where a crash came before it. */
+  writeBeginning(name: JobName, number: number, beginning: Beginning): Promise<void>;
+  readBeginning(name: JobName, number: number): Promise<Beginning | null>;
   /** Throws away the folder of a run that never came to life, with its undo folder; the files have been put back. */
   removeRunFolder(name: JobName, number: number): Promise<void>;
   /** A path in the job's folder of logs, made if need be; old logs there are thinned to the newest fifty. */
@@ -194,6 +197,13 @@ export interface Vault {
    * `parent` resolves to; writes native CRIU increments. Without `parent` every present page is kept.
    */
   thin(making: Making, parent: number | null, onProgress: (bytes: number, total: number) => void): Promise<ThinReport>;
+  /** As `thin`, but every page stays as CRIU wrote it: for a dump whose `--auto-dedup` has taken it out of the parents. */
+  keep(making: Making, parent: number, onProgress: (bytes: number, total: number) => void): Promise<ThinReport>;
+  /**
+   * Writes down what `--auto-dedup` has left of a generation and of all it stands on, for the dump `by`: digests of the files as they
+   * are now, the generation itself first. A crash in the middle leaves some that do not verify. Faults: `chain-broken`, those of `manifest`.
+   */
+  consume(name: JobName, number: number, by: number): Promise<void>;
   /**
    * Sync of every file and folder, the manifest last, one rename: after it the generation is there, before it it is not.
    * Faults: `vault-full`, `vault-unwritable`.
@@ -212,6 +222,18 @@ export interface Vault {
    */
   verifyChain(name: JobName, number: number, onProgress: (bytes: number, total: number) => void): Promise<readonly Damage[]>;
   /**
+   * The same for several generations with all they stand on; a file is read once, however many stand on it. Links, lengths, pagemaps and
+   * small images are always checked, and every page of `numbers` is resolved; of the bytes of pages and captured files `reading` picks a part.
+   * `total` of `onProgress` is what will be read of all of them. Fault: `point-unknown`.
+   */
+  verifyChains(
+    name: JobName,
+    numbers: readonly number[],
+    reading: Reading,
+    onProgress: (bytes: number, total: number) => void,
+    pace?: Pace,
+  ): Promise<ReadBack>;
+  /**
    * Rewrites a sealed generation so that it stands on `parent`, one of its ancestors, or on nothing (`null`: it becomes a base): pages that
    * it read from generations in between become its own. Every page keeps its bytes. Built aside, checked, synced, and switched in one step;
    * a crash leaves the old one or the new one. Its number and id stay. Faults: `chain-broken`, `point-damaged`, `vault-full`.
@@ -221,6 +243,7 @@ export interface Vault {
     number: number,
     parent: number | null,
     onProgress: (bytes: number, total: number) => void,
+    pace?: Pace,
   ): Promise<{ readonly bytesMoved: number }>;
   /**
    * Drops from a sealed increment every page that equals the one its parents hold; what stands on it reads the same bytes as before. Built
@@ -231,6 +254,17 @@ export interface Vault {
     number: number,
     onProgress: (bytes: number, total: number) => void,
   ): Promise<{ readonly pagesDropped: number }>;
+  /**
+   * At most `most` pages of the processes' private memory, spread over all of it and chosen by `seed`, as the chain holds them. Left out: what
+   * the job may not read itself, and what the kernel makes anew at a restore (vDSO). Faults: `image-malformed`, `chain-broken`.
+   */
+  samplePages(name: JobName, number: number, most: number, seed: string): Promise<PageSample>;
+  /** A fresh empty folder for a drill of this point, on the vault's disk; what an earlier one left there is thrown away. */
+  drillFolder(name: JobName, number: number): Promise<string>;
+  /** Folders of drills; the holder of the job's lease knows that none but its own is going on. */
+  drillFolders(name: JobName): Promise<readonly string[]>;
+  /** Throws such a folder away; harmless twice. */
+  removeDrill(name: JobName, folder: string): Promise<void>;
   /** From the pagemaps alone. Faults: `image-malformed`, `chain-broken`, those of `manifest`. */
   pageUse(name: JobName, number: number): Promise<PageUse>;
   /** Image directories that others left in a folder, with those they stand on. Nothing is changed. Fault: `nothing-to-adopt`. */
@@ -246,10 +280,25 @@ export interface Vault {
   freeSpace(): Promise<{ readonly vault: number; readonly staging: number }>;
 }
 
+/** Resolves when so many bytes may be read or written; awaited before each block. Without one: at once. */
+export type Pace = (bytes: number) => Promise<void>;
+
 /** Bytes of pages that a generation reads, by the number of the generation that holds them, itself included. */
 export type PageUse = ReadonlyMap<number, number>;
 
 export type Damage = { readonly number: number; readonly file: string; readonly why: string };
+
+/** Whole files picked at random by `seed`, which make up at least `share` (0 to 1) of the bytes of pages and captured files. */
+export type Reading = { readonly share: number; readonly seed: string };
+
+export type ReadBack = {
+  /** Oldest generation first; empty: no damage in what was looked at. */
+  readonly damage: readonly Damage[];
+  /** Of pages and captured files. */
+  readonly read: { readonly files: number; readonly bytes: number };
+  /** Pages and captured files that were not picked: there, as long as they should be, and with unknown content. Oldest generation first. */
+  readonly unread: readonly { readonly number: number; readonly file: string; readonly bytes: number }[];
+};
 
 export type Making = {
   readonly job: JobName;
@@ -353,6 +402,8 @@ export interface Launcher {
   abandon(runFolder: string): Promise<void>;
   /** What the init wrote at the end; `null` if it wrote nothing. */
   ending(runFolder: string): Promise<Ending | null>;
+  /** When it wrote that, milliseconds since the epoch. */
+  endedAt(runFolder: string): Promise<number | null>;
 }
 
 export type LaunchRequest = {
@@ -372,9 +423,55 @@ export type BringBackRequest = {
   /** Keep CRIU's log here; it stays when the run folder does not. */
   readonly log: string;
   readonly timeoutSeconds: number;
+  /** For a drill: the folder with the view that the init enters ({@link Isolation}). CRIU then waits before the job runs. */
+  readonly view?: string;
 };
 
 export type Launched = { readonly init: ProcessIdentity; readonly root: ProcessIdentity; readonly rootVpid: number };
+
+/** Brings points back where they can touch nothing: a drill. */
+export interface Isolation {
+  /**
+   * Makes private copies of the point's files below `folder`, an empty one of its own, and restores the point over them in namespaces of its
+   * own, at idle priority. `whileStopped` is called when all its processes stand as they were and none has run yet; what it answers is what
+   * happens to them then (`end`: the answer is `null`). If it rejects, all are ended. A crash leaves `folder` and perhaps the processes:
+   * {@link Launcher.abandon} ends them. Faults: `restore-failed`, `restore-timeout`, `drill-refused`, `file-changed`, `space-short`.
+   */
+  bringBack(request: IsolationRequest, whileStopped: (isolated: Isolated) => Promise<"resume" | "end">): Promise<Launched | null>;
+}
+
+export type IsolationRequest = {
+  readonly folder: string;
+  readonly capture: Capture;
+  readonly generationFolder: string;
+  /** As for {@link Files.putBack}. */
+  readonly laterUndo: readonly string[];
+  /** `runFolder` is `folder`/run; the pidfile and CRIU's log lie in it. */
+  readonly restore: BringBackRequest;
+  /** Where CRIU's log is copied to at the end. */
+  readonly keepLog: string;
+};
+
+export type Isolated = {
+  /** Places of the file system under private copies, and those that could only be made read-only: what a job writes there fails. */
+  readonly copied: readonly string[];
+  readonly readOnly: readonly string[];
+  /** Those of `pages` that are not in the memory of the stopped processes as they should be. */
+  differences(pages: readonly SampledPage[]): Promise<readonly SampledPage[]>;
+};
+
+/** One page of a process's private memory, as a chain holds it. */
+export type SampledPage = {
+  readonly vpid: number;
+  /** Number of the 4 KiB page. */
+  readonly page: number;
+  readonly bytes: Uint8Array;
+  /** Bytes of it that the kernel itself writes, and that no restore can keep: from, and up to. */
+  readonly unsteady: readonly { readonly from: number; readonly to: number }[];
+};
+
+/** `pages`: the sample; `total`: how many it was taken from. */
+export type PageSample = { readonly pages: readonly SampledPage[]; readonly total: number };
 
 /** Files a job writes: captured inside the freeze, put back before a restore. */
 export interface Files {
@@ -446,6 +543,7 @@ export type Ports = {
   readonly criu: Criu;
   readonly processes: Processes;
   readonly launcher: Launcher;
+  readonly isolation: Isolation;
   readonly files: Files;
   readonly host: Host;
   readonly clock: Clock;
@@ -457,5 +555,7 @@ export type Ports = {
     readonly restoreTimeoutSeconds: number;
     readonly stopSeconds: number;
     readonly minFreeBytes: number;
+    /** How long to wait for a job's lease while its holder can be waited for; none: as long as it takes. */
+    readonly leaseMilliseconds?: number;
   };
 };

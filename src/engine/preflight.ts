@@ -4,7 +4,7 @@ import type { Job } from "../domain/job.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { formatSize } from "../domain/size.ts";
 import { Fault } from "../faults/fault.ts";
-import { mark } from "./mark.ts";
+import { markDamaged, stillGood } from "./mark-damaged.ts";
 import type { Damage, Ports } from "./ports.ts";
 import { points } from "./queries.ts";
 
@@ -60,17 +60,16 @@ async function requireOwnManifest(ports: Ports, job: Job, point: Generation): Pr
     await ports.vault.manifest(job.name, point.number);
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== "manifest-forged") throw error;
-    await mark(ports, job.name, point.number, { state: "damaged", reason: error.message });
-    const good = (await points(ports, job.name)).at(-1);
-    throw error.because(good ? `newest point still good: #${good.number}` : "no point is left; the next take makes a base");
+    await markDamaged(ports, job.name, [{ number: point.number, file: "holdfast.json", why: error.message }]);
+    throw error.because(await stillGood(ports, job.name));
   }
 }
 
 async function refuseDamaged(ports: Ports, job: Job, point: Generation, damage: readonly Damage[]): Promise<never> {
-  for (const one of damage) await mark(ports, job.name, one.number, { state: "damaged", reason: `${one.file}: ${one.why}` });
+  await markDamaged(ports, job.name, damage);
   const [first] = damage;
   const good = (await points(ports, job.name)).at(-1);
-  const extra = { stillGood: good ? `newest point still good: #${good.number}` : "no point is left; the next take makes a base" };
+  const extra = { stillGood: await stillGood(ports, job.name) };
   if (first && first.number !== point.number) {
     throw Fault.of(
       "chain-broken",

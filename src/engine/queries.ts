@@ -1,3 +1,4 @@
+import { workAtRisk } from "../domain/exposure.ts";
 import type { Generation } from "../domain/generation.ts";
 import type { Job, JobName, JobState } from "../domain/job.ts";
 import { restorePoints } from "../domain/restorable.ts";
@@ -13,9 +14,14 @@ export type JobStatus = {
   readonly run: Run | null;
   /** Work at risk: seconds since the newest restore point of a running job, or since it began; `null` if it does not run. */
   readonly exposureSeconds: number | null;
+  /** It is over the limit of the job. */
+  readonly exposureOver: boolean;
   readonly newest: Generation | null;
   readonly points: number;
   readonly bytes: number;
+  /** Generations found damaged; and points that are offered no more, because they stand on one of these or on one that is gone. */
+  readonly damaged: readonly number[];
+  readonly lost: readonly number[];
   readonly nextDue: number | null;
   /** Why the newest take failed; `null` if it did not. */
   readonly lastFault: Attempt | null;
@@ -35,19 +41,30 @@ async function statusOf(ports: Ports, job: Job, nextDue: number | null): Promise
   const offered = await points(ports, job.name);
   const newest = offered.at(-1) ?? null;
   const attempts = await ports.catalogue.attempts(job.name, 1000);
-  const since = Math.max(newest?.run === run?.number ? (newest?.takenAt ?? 0) : 0, run?.startedAt ?? 0);
   const tried = attempts.find((one) => one.outcome !== "missed");
+  const exposure = state === "running" && run ? workAtRisk(run, newest, ports.clock.now()) : null;
   return {
     job,
     state,
     run,
-    exposureSeconds: state === "running" ? Math.max(0, (ports.clock.now() - since) / 1000) : null,
+    exposureSeconds: exposure === null ? null : exposure / 1000,
+    exposureOver: exposure !== null && job.exposureLimit !== null && exposure > job.exposureLimit,
     newest,
     points: offered.length,
     bytes: offered.reduce((sum, point) => sum + point.bytes, 0),
+    ...(await lossesOf(ports, job.name, offered)),
     nextDue: state === "running" ? nextDue : null,
     lastFault: tried?.outcome === "failed" ? tried : null,
     missed: attempts.reduce((sum, one) => sum + (one.outcome === "missed" ? one.count : 0), 0),
+  };
+}
+
+async function lossesOf(ports: Ports, name: JobName, offered: readonly Generation[]): Promise<Pick<JobStatus, "damaged" | "lost">> {
+  const rows = await ports.catalogue.generations(name);
+  const isOffered = new Set(offered.map(({ number }) => number));
+  return {
+    damaged: rows.filter(({ state }) => state === "damaged").map(({ number }) => number),
+    lost: rows.filter(({ state, number }) => state === "sealed" && !isOffered.has(number)).map(({ number }) => number),
   };
 }
 

@@ -1,19 +1,17 @@
 import type { Generation } from "../domain/generation.ts";
 import type { Job, JobName } from "../domain/job.ts";
-import type { Manifest } from "../domain/manifest.ts";
-import type { Run } from "../domain/run.ts";
 import type { Target } from "../domain/target.ts";
 import { Fault } from "../faults/fault.ts";
+import { bringBack, type BroughtBack } from "./bring-back.ts";
 import { choosePoint } from "./choose-point.ts";
 import { endRun } from "./end-run.ts";
 import { findJob } from "./find-job.ts";
 import { withJobLease } from "./lease.ts";
-import { mark } from "./mark.ts";
-import type { Launched, Ports, PutBackReport } from "./ports.ts";
-import { laterUndo, preflight } from "./preflight.ts";
+import { lossSince, noteComeback } from "./note-recovery.ts";
+import type { Ports } from "./ports.ts";
+import { preflight } from "./preflight.ts";
 import { points } from "./queries.ts";
 import { reconcile } from "./reconcile.ts";
-import { scheduleNext } from "./schedule.ts";
 import { takeLeased } from "./take.ts";
 
 export type RestoreRequest = {
@@ -24,11 +22,7 @@ export type RestoreRequest = {
   readonly onFailure: "stop" | "fall-back";
 };
 
-export type RestoreReport = {
-  readonly point: Generation;
-  readonly run: Run;
-  readonly putBack: PutBackReport;
-  readonly milliseconds: number;
+export type RestoreReport = BroughtBack & {
   /** Points that were tried before this one, with the reason they did not come back. */
   readonly passedOver: readonly { readonly number: number; readonly why: string }[];
 };
@@ -61,12 +55,18 @@ export async function restore(ports: Ports, name: JobName, request: RestoreReque
       const report = await firstThatComesBack(ports, job, { ...request, target });
       return { ...report, passedOver: [...sound.passedOver, ...report.passedOver] };
     }
-    return firstThatComesBack(ports, job, request);
+    const report = await firstThatComesBack(ports, job, request);
+    // A person has brought back what the service could not, or was not to: its tries are counted anew.
+    if (observation.state === "crashed" || observation.state === "failed") {
+      const { point, run, milliseconds } = report;
+      await noteComeback(ports, job, { point, run, lost: await lossSince(ports, job, point, observation.run), milliseconds });
+    }
+    return report;
   });
 }
 
 async function firstThatComesBack(ports: Ports, job: Job, request: RestoreRequest): Promise<RestoreReport> {
-  const { value, passedOver } = await firstOf(ports, job, request, async (point) => bringBack(ports, job, point));
+  const { value, passedOver } = await firstOf(ports, job, request, async (point) => bringBack(ports, job, point, "person"));
   return { ...value, passedOver };
 }
 
@@ -98,82 +98,4 @@ async function firstOf<T>(
       wanted = older;
     }
   }
-}
-
-async function bringBack(ports: Ports, job: Job, point: Generation): Promise<Omit<RestoreReport, "passedOver">> {
-  const { vault, files, clock, events } = ports;
-  const began = clock.monotonic();
-  const say = (phase: string) => events.emit({ type: "phase", verb: "restore", job: job.name, phase });
-  say("pre-flight");
-  const manifest = await preflight(ports, job, point);
-  const folder = vault.generationFolder(job.name, point.number);
-  const number = 1 + Math.max(0, ...(await vault.runs(job.name)).map((run) => run.number));
-  const runFolder = await vault.runFolder(job.name, number);
-  const undoFolder = vault.undoFolder(job.name, number);
-  try {
-    say("files");
-    const putBack = await files.putBack(manifest.capture, folder, undoFolder, await laterUndo(ports, job, point));
-    say("memory");
-    const launched = await startAgain(ports, job, manifest, runFolder, number);
-    const run: Run = {
-      number,
-      timeline: number,
-      startedAt: clock.now(),
-      from: point.number,
-      ...launched,
-      endedAt: null,
-      ending: null,
-    };
-    await recordRun(ports, job, run);
-    await prove(ports, job, point);
-    return { point, run, putBack, milliseconds: clock.monotonic() - began };
-  } catch (error) {
-    // What came to life before the failure must not run on while its files are put back under it.
-    await ports.launcher.abandon(runFolder);
-    await files.undo(undoFolder);
-    await vault.removeRunFolder(job.name, number);
-    throw error;
-  }
-}
-
-/** The job runs again: that this cannot be written down is no reason to end it. */
-async function prove(ports: Ports, job: Job, point: Generation): Promise<void> {
-  try {
-    await mark(ports, job.name, point.number, { provenAt: ports.clock.now() });
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    ports.events.emit({
-      type: "notice",
-      job: job.name,
-      text: `point ${point.number} came back, but is not marked proven: ${error.message}`,
-    });
-  }
-}
-
-async function startAgain(ports: Ports, job: Job, manifest: Manifest, runFolder: string, run: number): Promise<Launched> {
-  const pidfile = `${runFolder}/pidfile`;
-  const log = await ports.vault.logFile(job.name, `restore-${run}.log`);
-  const images = ports.vault.generationFolder(job.name, manifest.number);
-  return ports.launcher.bringBack({
-    job: job.name,
-    point: manifest.number,
-    runFolder,
-    words: await ports.criu.restoreWords({ images, runFolder, pidfile, log, options: manifest.restoreOptions }),
-    pidfile,
-    highestPid: manifest.tree.highestPid,
-    log,
-    timeoutSeconds: ports.limits.restoreTimeoutSeconds,
-  });
-}
-
-async function recordRun(ports: Ports, job: Job, run: Run): Promise<void> {
-  const { vault, catalogue } = ports;
-  const head = await vault.readHead(job.name);
-  await vault.writeHead(job.name, { ...head, bits: { type: "unknown", why: `the job was restored from point ${run.from}` } });
-  await vault.writeRun(job.name, run);
-  await catalogue.putRun(job.name, run);
-  const meant: Job = { ...job, intent: "run" };
-  await vault.writeJob(meant);
-  await catalogue.putJob(meant);
-  await scheduleNext(ports, meant);
 }

@@ -1,6 +1,7 @@
 import type { Job, JobName } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
 import { Fault } from "../faults/fault.ts";
+import { allowDedup } from "./allow-dedup.ts";
 import { withJobLease } from "./lease.ts";
 import type { Launched, Ports } from "./ports.ts";
 import { scheduleNext } from "./schedule.ts";
@@ -8,7 +9,8 @@ import { scheduleNext } from "./schedule.ts";
 /**
  * Starts a job under guard: its settings in the vault, then its first run.
  * A crash between leaves a job without a run, or a run folder without a record that `reconcile` writes down.
- * Faults: `name-taken`, `launch-failed`, `command-missing`, `user-unknown`, `compiler-missing`, `vault-unwritable`.
+ * Faults: `name-taken`, `launch-failed`, `command-missing`, `user-unknown`, `compiler-missing`, `vault-unwritable`, those of
+ * {@link allowDedup}.
  */
 export async function start(ports: Ports, job: Job): Promise<Run> {
   return withNewJob(ports, job, async (runFolder) => ports.launcher.launch({ job, runFolder }));
@@ -42,6 +44,7 @@ async function withNewJob(ports: Ports, job: Job, begin: (runFolder: string) => 
   return withJobLease(ports, job.name, "start", async () => {
     if ((await catalogue.job(job.name)) || (await vault.jobNames()).includes(job.name))
       throw Fault.of("name-taken", { job: job.name });
+    await allowDedup(ports, job);
     await vault.writeJob(job);
     const runFolder = await vault.runFolder(job.name, 1);
     try {

@@ -1,21 +1,22 @@
-import type { Capture } from "../domain/captured.ts";
 import type { Finding } from "../domain/finding.ts";
-import { dumpOptions, findings, restoreOptions } from "../domain/findings.ts";
+import { findings } from "../domain/findings.ts";
 import type { Generation } from "../domain/generation.ts";
 import type { Job, JobName } from "../domain/job.ts";
-import type { Manifest } from "../domain/manifest.ts";
 import { planTake, type TakePlan } from "../domain/plan-take.ts";
 import type { Run } from "../domain/run.ts";
 import { formatSize } from "../domain/size.ts";
 import type { TreeFacts } from "../domain/tree.ts";
 import { Fault } from "../faults/fault.ts";
+import { giveUp, settleConsumed, takesPages } from "./consumed.ts";
 import { findJob } from "./find-job.ts";
 import { rowOf } from "./generation-of.ts";
 import { withJobLease } from "./lease.ts";
-import type { CriuFacts, DumpStats, Making, Ports, ThinReport } from "./ports.ts";
+import { makeGeneration } from "./make-generation.ts";
+import type { CriuFacts, DumpStats, Ports, ThinReport } from "./ports.ts";
 import { refuseUnprotectable } from "./protectable.ts";
 import { reconcile } from "./reconcile.ts";
 import { newestPoint } from "./queries.ts";
+import { readBack } from "./verify.ts";
 
 /** What one take did, for people and programs. */
 export type TakeReport = {
@@ -60,7 +61,18 @@ export async function takeLeased(ports: Ports, name: JobName): Promise<TakeRepor
 /** Nothing was tried, so nothing failed: another is at work, or the job has ended. */
 const neverTried: ReadonlySet<string> = new Set(["busy", "not-running"]);
 
+/** An increment that CRIU could not stand on its parent (a process ran another program since) is made a base at once. */
 async function attempt(ports: Ports, job: Job): Promise<TakeReport> {
+  try {
+    return await attemptOnce(ports, job);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== "parent-unfit") throw error;
+    ports.events.emit({ type: "notice", job: job.name, text: `${error.message}; taking a base` });
+    return attemptOnce(ports, job);
+  }
+}
+
+async function attemptOnce(ports: Ports, job: Job): Promise<TakeReport> {
   const { clock, vault, criu } = ports;
   const began = clock.monotonic();
   const { run, state } = (await reconcile(ports, job)).observation;
@@ -70,7 +82,7 @@ async function attempt(ports: Ports, job: Job): Promise<TakeReport> {
   const facts = await criu.probe();
   const { tree, found } = await lookTwice(ports, run);
   refuseUnprotectable(job.name, found);
-  const plan = await planFor(ports, job, run, facts);
+  const plan = await planSound(ports, job, run, facts);
   const head = await vault.readHead(job.name);
   const number = head.lastNumber + 1;
   // L3: durable before CRIU can clear the first dirty bit.
@@ -80,6 +92,8 @@ async function attempt(ports: Ports, job: Job): Promise<TakeReport> {
   });
   const making = await vault.prepare(job.name, number);
   try {
+    // L1, before CRIU can punch the first hole.
+    if (takesPages(plan)) await giveUp(ports, job.name, plan.parent, number);
     const made = await makeGeneration({ ports, job, run, facts, tree, found, plan, making });
     await vault.writeHead(job.name, {
       lastNumber: number,
@@ -105,85 +119,9 @@ async function attempt(ports: Ports, job: Job): Promise<TakeReport> {
     };
   } catch (error) {
     await vault.discard(making);
+    if (takesPages(plan)) await settleConsumed(ports, job.name);
     throw await withStillGood(ports, job.name, error);
   }
-}
-
-type Work = {
-  readonly ports: Ports;
-  readonly job: Job;
-  readonly run: Run;
-  readonly facts: CriuFacts;
-  readonly tree: TreeFacts;
-  readonly found: readonly Finding[];
-  readonly plan: TakePlan;
-  readonly making: Making;
-};
-
-type Made = { readonly manifest: Manifest; readonly stats: DumpStats; readonly thin: ThinReport };
-
-async function makeGeneration(work: Work): Promise<Made> {
-  const { ports, job, run, facts, plan, making } = work;
-  const { vault, clock, events } = ports;
-  const parent = plan.kind === "increment" ? await vault.manifest(job.name, plan.parent) : null;
-  const say = (phase: string) => events.emit({ type: "phase", verb: "take", job: job.name, phase });
-  const frozen: { takenAt: number; capture?: Capture; tree?: TreeFacts } = { takenAt: 0 };
-  say("dump");
-  const stats = await ports.criu.dump(
-    {
-      job: job.name,
-      images: making.staging,
-      log: await vault.logFile(job.name, `dump-${making.number}.log`),
-      init: run.init,
-      rootVpid: run.rootVpid,
-      options: dumpOptions(work.found),
-      track: facts.softDirty ? { parent: parent && vault.generationFolder(job.name, parent.number) } : null,
-      timeoutSeconds: ports.limits.dumpTimeoutSeconds,
-    },
-    async () => {
-      frozen.takenAt = clock.now();
-      // Looked at again: between plan and freeze the job went on opening files.
-      frozen.tree = await ports.processes.inspect(run.root, run.init);
-      frozen.capture = await ports.files.capture(frozen.tree, job.files, making.folder, parent?.capture ?? null);
-    },
-  );
-  const { capture, tree, takenAt } = frozen;
-  if (!capture || !tree) throw missingHook(job.name);
-  say("thin");
-  const thin = await vault.thin(making, parent?.number ?? null, (bytes, total) => {
-    events.emit({ type: "progress", verb: "take", job: job.name, bytes, total });
-  });
-  say("seal");
-  const settled = await ports.files.settle(capture, making.folder, parent?.capture ?? null);
-  const unsealed: Omit<Manifest, "digests"> = {
-    format: 1,
-    job: job.name,
-    number: making.number,
-    id: ports.ids.random(),
-    timeline: run.timeline,
-    run: run.number,
-    kind: plan.kind,
-    parent: parent && { number: parent.number, id: parent.id },
-    takenAt,
-    sealedAt: clock.now(),
-    reason: plan.reason,
-    tracking: facts.softDirty ? "soft-dirty" : "compare",
-    freezeMicros: stats.freezeMicros,
-    pages: { scanned: stats.pagesScanned, written: stats.pagesWritten, skipped: stats.pagesSkipped, kept: thin.pagesKept },
-    host: { bootId: ports.host.bootId(), kernel: ports.host.kernel(), hostname: ports.host.hostname(), criu: facts.version },
-    tree: {
-      rootVpid: run.rootVpid,
-      highestPid: thin.highestPid,
-      processes: thin.processes,
-      residentBytes: tree.processes.reduce((sum, process) => sum + process.residentBytes, 0),
-    },
-    restoreOptions: restoreOptions(work.found),
-    findings: work.found.map((finding) => `${finding.code}: ${finding.what}`),
-    capture: settled.capture,
-  };
-  const digests = { ...thin.digests, ...settled.digests };
-  await vault.seal(making, unsealed, digests);
-  return { manifest: { ...unsealed, digests }, stats, thin };
 }
 
 /** A look at a tree that forks and ends processes may catch one half-way: what hinders a take must hold for more than a moment. */
@@ -203,8 +141,16 @@ async function requireRoom({ vault, limits }: Ports): Promise<void> {
   throw Fault.of("space-short", { place: vault.path, free: formatSize(free), needed: formatSize(limits.minFreeBytes) });
 }
 
+/** Pages are taken out of a chain only if it is sound: what is left of it is signed anew, and damage must not be signed with it. */
+async function planSound(ports: Ports, job: Job, run: Run, facts: CriuFacts): Promise<TakePlan> {
+  const plan = await planFor(ports, job, run, facts);
+  if (!takesPages(plan) || (await readBack(ports, job.name, [plan.parent])).length === 0) return plan;
+  return planFor(ports, job, run, facts);
+}
+
 async function planFor(ports: Ports, job: Job, run: Run, facts: CriuFacts): Promise<TakePlan> {
   const [head, generations] = [await ports.vault.readHead(job.name), await ports.catalogue.generations(job.name)];
+  const runs = await ports.catalogue.runs(job.name);
   return planTake({
     bits: head.bits,
     root: run.root,
@@ -212,13 +158,10 @@ async function planFor(ports: Ports, job: Job, run: Run, facts: CriuFacts): Prom
     criu: facts.version,
     tracking: facts.softDirty ? "soft-dirty" : "compare",
     maxChain: job.maxChain,
+    dedup: job.dedup,
+    restoredFrom: new Set(runs.flatMap(({ from }) => (from === null ? [] : [from]))),
     generations,
   });
-}
-
-/** CRIU ended well and never called the hook: the files were not captured in the freeze, so this is no generation. */
-function missingHook(job: JobName): Fault {
-  return Fault.of("dump-incomplete", { job, why: "it did not call the post-dump hook", log: "in the job's logs" });
 }
 
 async function withStillGood(ports: Ports, job: JobName, error: unknown): Promise<unknown> {
@@ -237,5 +180,8 @@ async function note(
     readonly message: string;
   },
 ): Promise<void> {
-  await ports.catalogue.putAttempt({ job, at: ports.clock.now(), count: 1, ...said });
+  const at = ports.clock.now();
+  await ports.catalogue.putAttempt({ job, at, count: 1, ...said });
+  const { outcome, ...rest } = said;
+  await ports.notices.tell({ event: outcome, job, at, ...rest });
 }

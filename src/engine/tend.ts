@@ -1,42 +1,66 @@
-import type { JobName, JobState } from "../domain/job.ts";
+import type { Job, JobName, JobState } from "../domain/job.ts";
+import type { RecoverRules } from "../domain/plan-recovery.ts";
 import { Fault } from "../faults/fault.ts";
 import { findJob } from "./find-job.ts";
+import { beat } from "./heartbeat.ts";
+import { carryOut, judge } from "./judge-comeback.ts";
 import { withJobLease } from "./lease.ts";
 import { observe } from "./observe.ts";
 import type { Ports } from "./ports.ts";
 import { reconcile } from "./reconcile.ts";
 
+/** What was written down now: a run's end, or what a run that a restore had begun says of its point. */
+export type TendNews = {
+  readonly job: JobName;
+  readonly event: "run-ended" | "settled" | "died-again";
+  readonly state: JobState;
+  readonly text: string;
+};
+
 /**
- * Looks at every job once: writes down the ends of runs and puts right what a crash left. `all`: every job is reconciled with the
- * vault, as at the service's start; `ended`: only those whose run has ended. A job that another process acts on is left for the next
- * time. Gives the runs whose end was written down now. The first fault met is thrown when all jobs have been looked at.
+ * Looks at every job once: writes down the ends of runs, judges those that came back, and puts right what a crash left. `all`: every job
+ * is reconciled with the vault, as at the service's start; `ended`: only those with something to write down. A job that another process acts
+ * on is left for the next time. The first fault met is thrown when all jobs have been looked at.
  */
-export async function tend(
-  ports: Ports,
-  which: "all" | "ended",
-): Promise<readonly { readonly job: JobName; readonly state: JobState }[]> {
-  const ended: { job: JobName; state: JobState }[] = [];
+export async function tend(ports: Ports, which: "all" | "ended", rules: RecoverRules): Promise<readonly TendNews[]> {
+  const aliveUntil = await beat(ports);
+  const news: TendNews[] = [];
   let first: Fault | null = null;
   if (which === "all") for (const name of await ports.vault.jobNames()) await findJob(ports, name).catch(passOver);
   for (const job of await ports.catalogue.jobs()) {
-    const before = (await ports.catalogue.runs(job.name)).at(-1);
-    if (which === "ended") {
-      if (before && before.endedAt !== null) continue;
-      if ((await observe(ports, job)).state === "running") continue;
-    }
     try {
-      await withJobLease(ports, job.name, "tend", async () => reconcile(ports, job));
+      if (which === "ended" && !(await needsWriting(ports, job, rules))) continue;
+      news.push(...(await withJobLease(ports, job.name, "tend", async () => tendOne(ports, job, rules, aliveUntil), "unasked")));
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       // One job that cannot be looked after is no reason to leave the others alone.
       if (error.code !== "busy") first ??= error;
-      continue;
     }
-    const { state, run } = await observe(ports, job);
-    if (run?.endedAt !== null && before?.endedAt === null) ended.push({ job: job.name, state });
   }
   if (first !== null) throw first;
-  return ended;
+  return news;
+}
+
+async function needsWriting(ports: Ports, job: Job, rules: RecoverRules): Promise<boolean> {
+  const last = (await ports.catalogue.runs(job.name)).at(-1);
+  const seen = await observe(ports, job);
+  if (last?.endedAt === null && seen.state !== "running") return true;
+  return last === undefined || (await judge(ports, job, seen, rules)) !== null;
+}
+
+async function tendOne(ports: Ports, job: Job, rules: RecoverRules, aliveUntil: number | null): Promise<readonly TendNews[]> {
+  const before = (await ports.catalogue.runs(job.name)).at(-1);
+  const { observation } = await reconcile(ports, job, aliveUntil);
+  const { state, run } = observation;
+  const news: TendNews[] = [];
+  if (run?.endedAt !== null && before?.endedAt === null) {
+    news.push({ job: job.name, event: "run-ended", state, text: `${job.name}: ${state}` });
+  }
+  const judgement = await judge(ports, job, observation, rules);
+  if (judgement === null) return news;
+  await carryOut(ports, job, observation, judgement);
+  const event = judgement.verdict === "proven" ? "settled" : "died-again";
+  return [...news, { job: job.name, event, state, text: judgement.message }];
 }
 
 /** A job whose file is damaged is no reason to leave the others alone; asking for it by name says what is wrong. */

@@ -67,11 +67,23 @@ export const table = {
     message: "{text} is not a retention policy: {why}",
     remedy: "write for example `last=6, within=2h, hourly=24, daily=7, weekly=4, max-bytes=200GiB`, or `all`",
   },
+  "dedup-needs-last": {
+    exit: 2,
+    retry: "never",
+    message: 'dedup = "in-dump" keeps no point but the newest, and the policy is {keep}',
+    remedy: "give it --keep last=1, or use --dedup exact, which keeps as many as you like",
+  },
   "slice-invalid": {
     exit: 2,
     retry: "never",
     message: "{text} is not a part of the points",
     remedy: "write for example 1/7 (a seventh each night), 1/1 or 0/1",
+  },
+  "share-invalid": {
+    exit: 2,
+    retry: "never",
+    message: "{text} is not a share of the bytes",
+    remedy: "write for example 5%, 100% (everything) or 0% (no pages and no captured files)",
   },
   "user-unknown": { exit: 2, retry: "changed", message: "there is no user {user} on this machine", remedy: "see `getent passwd`" },
   "command-missing": {
@@ -127,6 +139,18 @@ export const table = {
     message: "a service already runs on the vault {vault} (pid {pid})",
     remedy: "stop that one first, or give this one another vault",
   },
+  "service-stopping": {
+    exit: 11,
+    retry: "later",
+    message: "the service stops before this is done",
+    remedy: "nothing: it goes on when the service runs again (`holdfast serve`)",
+  },
+  "deadline-short": {
+    exit: 11,
+    retry: "later",
+    message: "the take of {job} was not begun, it would not end within {deadline}: {why}",
+    remedy: "give it longer, or none: `holdfast take {job}`",
+  },
   "catalogue-busy": {
     exit: 11,
     retry: "later",
@@ -172,6 +196,12 @@ export const table = {
     message: "process {pid} is holdfast itself, or one it runs under",
     remedy: "give the pid of the job",
   },
+  "drill-refused": {
+    exit: 12,
+    retry: "never",
+    message: "point {point} of {job} cannot be drilled: {why}",
+    remedy: "nothing is known to be wrong with the point: `holdfast verify {job}` reads it back; see docs/explanation/drill.md",
+  },
   "file-changed": {
     exit: 12,
     retry: "changed",
@@ -184,6 +214,12 @@ export const table = {
     retry: "changed",
     message: "{place} has {free} free, {needed} are needed",
     remedy: "free some space there, then try again",
+  },
+  "dedup-unsupported": {
+    exit: 12,
+    retry: "never",
+    message: 'dedup = "in-dump" needs a kernel that tracks written pages (soft-dirty), and this one does not',
+    remedy: "use --dedup exact, which needs none; see `holdfast doctor`",
   },
   "criu-differs": {
     exit: 12,
@@ -260,6 +296,12 @@ export const table = {
     message: "{file} in the vault cannot be read: {why}",
     remedy: "put it back from a copy of the vault, or move it away and run `holdfast catalogue rebuild`",
   },
+  "key-unusable": {
+    exit: 13,
+    retry: "changed",
+    message: "the key {file} is of no use for this vault: {why}",
+    remedy: "put the vault's own key back from its copy, for root alone (0600); until then nothing is marked or changed",
+  },
 
   // an outside tool or the system failed (14)
   "criu-missing": {
@@ -275,6 +317,12 @@ export const table = {
     remedy: "`holdfast doctor --fix` installs one that does",
   },
   "criu-install-failed": { exit: 14, retry: "changed", message: "no working CRIU could be installed: {why}", remedy: "{advice}" },
+  "parent-unfit": {
+    exit: 14,
+    retry: "later",
+    message: "the last generation of {job} is none of the processes as they are now ({why})",
+    remedy: "the next generation is a base; the log is {log}",
+  },
   "dump-failed": {
     exit: 14,
     retry: "later",
@@ -292,6 +340,31 @@ export const table = {
     retry: "later",
     message: "CRIU said the dump of {job} was done, but {why}",
     remedy: "the log is {log}; the next generation will be a base",
+  },
+  "restore-cut-off": {
+    exit: 14,
+    retry: "later",
+    message: "the service or the machine went down while point {point} of {job} was brought back",
+    remedy: "the files are as they were; `holdfast restore {job}` tries again",
+  },
+  "died-again": {
+    exit: 14,
+    retry: "changed",
+    message: "{job} died {lived} after it came back from point {point}, {how}",
+    remedy: "look at `holdfast logs {job}`; an older point: `holdfast points {job}`",
+  },
+  "end-unknown": {
+    exit: 14,
+    retry: "never",
+    message: "whether {job} ended by itself or was killed is not known: it was taken on while it ran",
+    remedy: "`holdfast restore {job}` brings it back, `holdfast retire {job}` if it has ended",
+  },
+  "drill-failed": {
+    exit: 14,
+    retry: "changed",
+    message: "point {point} of {job} did not come back in a drill: {why}",
+    remedy:
+      "the live job and its files are as they were; an older point: `holdfast points {job}`, then `holdfast drill {job} --point N`",
   },
   "restore-failed": {
     exit: 14,

@@ -3,6 +3,7 @@
  *
  *   holdfast-init -r RUNDIR [-i] [-n LASTPID] [-c DIR] [-o OUT -e ERR] -- COMMAND ...    start a job
  *   holdfast-init -r RUNDIR -p PIDFILE [-n LASTPID] -- criu restore -d -S ...             bring one back
+ *   ... -d VIEW ...                                     the same for a drill, where nothing of the machine is touched
  *
  * It makes the namespaces, reaps, passes signals on, and writes how the job ended to RUNDIR/exit
  * ("exited N" or "signaled N") with a sync before the rename: that file is there whole or not at all.
@@ -11,20 +12,27 @@
  *
  * RUNDIR/init and RUNDIR/root hold the pids (as the host sees init; as the namespace sees the job's root).
  * Exit status of the starter: 0 the job runs; 1 set-up failed (reason on stderr); 2 CRIU's restore failed.
+ *
+ * Longer than 250 lines because it is one static program of one file, which whoever packs or tests it builds with one command.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,12 +104,23 @@ static void pass_on(int sig)
 static int hook(void)
 {
 	const char *action = getenv("CRTOOLS_SCRIPT_ACTION"), *path = getenv("HOLDFAST_HOOK"), *last = getenv("HOLDFAST_LAST_PID");
+	const char *stop = getenv("HOLDFAST_STOP");
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	char answer = '1';
 	int s;
 	/* All tasks exist and none runs yet: new children of the job must not take pids that CRIU itself used. */
 	if (action && last && !strcmp(action, "pre-resume"))
 		put("/proc/sys/kernel/ns_last_pid", last);
+	/* A drill looks at them as they are now; it says when they may run. Whoever ends the init ends this waiting. */
+	if (action && stop && !strcmp(action, "pre-resume")) {
+		rundir = stop;
+		record("stopped", "\n");
+		if (chdir(stop))
+			return 1;
+		while (access("go", F_OK))
+			usleep(20000);
+		return 0;
+	}
 	if (!action || !path || strcmp(action, "post-dump"))
 		return 0;
 	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
@@ -112,9 +131,85 @@ static int hook(void)
 	return answer == '0' ? 0 : 1;
 }
 
+/* The drill's own network: the loopback, and on it the machine's addresses, for sockets that were bound to one. */
+static void own_address(int n, const char *text)
+{
+	struct ifreq r = { 0 };
+	struct sockaddr_in *a = (void *)&r.ifr_addr;
+	unsigned b[4];
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(r.ifr_name, sizeof r.ifr_name, n < 0 ? "lo" : "lo:%d", n);
+	r.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (s < 0 || (n < 0 && ioctl(s, SIOCSIFFLAGS, &r)))
+		fail(1, "cannot make a network");
+	if (n >= 0 && sscanf(text, "%u.%u.%u.%u", b, b + 1, b + 2, b + 3) == 4) {
+		a->sin_family = AF_INET;
+		a->sin_addr.s_addr = htonl(b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3]);
+		if (ioctl(s, SIOCSIFADDR, &r))
+			fail(1, "cannot have the address %s", text);
+	}
+	close(s);
+}
+
+/*
+ * A drill's view: VIEW/root becomes the root. Each line of VIEW/mounts is KIND FLAGS PATH (written by host/drill/view.ts):
+ * "copies" is an overlay whose writable side is VIEW/upper/LINE; where the kernel refuses one the place is read-only, and
+ * VIEW/refused says so. "read-only" and "as-is" are what they say; the others are fresh file systems of that type.
+ */
+static void enter_view(const char *view)
+{
+	char line[4400], kind[32], path[4096], at[4104], lower[32], options[128];
+	struct sched_param idle = { 0 };
+	unsigned long flags;
+	FILE *list, *refused;
+
+	put("/proc/self/oom_score_adj", "1000");
+	/* Class "idle" of the disk's and of the processor's queue; whoever lacks the right to either goes on without. */
+	syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+	setpriority(PRIO_PROCESS, 0, 19);
+	sched_setscheduler(0, SCHED_IDLE, &idle);
+	own_address(-1, "");
+	if (chdir(view) || !(list = fopen("mounts", "re")) || !(refused = fopen("refused", "we")))
+		fail(1, "cannot read %s/mounts", view);
+	for (int n = 0; fgets(line, sizeof line, list); n++) {
+		if (sscanf(line, "%31s %lu %4095[^\n]", kind, &flags, path) != 3)
+			fail(1, "cannot understand %s", line);
+		snprintf(at, sizeof at, "root%s", path);
+		if (!strcmp(kind, "address")) {
+			own_address(n, path);
+			continue;
+		}
+		if (!strcmp(kind, "copies")) {
+			snprintf(lower, sizeof lower, "lower/%d", n);
+			snprintf(options, sizeof options, "lowerdir=%s,upperdir=upper/%d,workdir=work/%d", lower, n, n);
+			if (!mount(path, lower, NULL, MS_BIND, NULL) && !mount("holdfast-drill", at, "overlay", flags, options))
+				continue;
+			if (!strcmp(path, "/"))
+				fail(1, "the kernel refuses an overlay in %s", view);
+			fprintf(refused, "%s\n", path);
+		} else if (strcmp(kind, "read-only") && strcmp(kind, "as-is")) {
+			if (mount("holdfast-drill", at, kind, flags, strcmp(kind, "devpts") ? NULL : "newinstance,ptmxmode=0666,mode=0620") && errno != ENOENT)
+				fail(1, "cannot mount %s", path);
+			continue;
+		}
+		if (mount(path, at, NULL, MS_BIND, NULL)) {
+			/* A place that lies hidden below another mount: the job cannot reach it either. */
+			if (errno == ENOENT)
+				continue;
+			fail(1, "cannot show %s", path);
+		}
+		if (strcmp(kind, "as-is") && mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL))
+			fail(1, "cannot protect %s", path);
+	}
+	if (fclose(refused) || fclose(list))
+		fail(1, "cannot write %s/refused", view);
+	if (chdir("root") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+		fail(1, "cannot enter %s/root", view);
+}
+
 int main(int argc, char **argv)
 {
-	const char *last = "299", *dir = NULL, *out = "/dev/null", *err = "/dev/null", *pidfile = NULL;
+	const char *last = "299", *dir = NULL, *out = "/dev/null", *err = "/dev/null", *pidfile = NULL, *view = NULL;
 	int opt, flags = CLONE_NEWPID | CLONE_NEWNS, status, ready[2], started[2], go[2];
 	const int passed[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT };
 	char text[600] = "";
@@ -123,7 +218,7 @@ int main(int argc, char **argv)
 
 	if (strstr(argv[0], "holdfast-hook"))
 		return hook();
-	while ((opt = getopt(argc, argv, "+r:in:c:o:e:p:")) != -1)
+	while ((opt = getopt(argc, argv, "+r:in:c:o:e:p:d:")) != -1)
 		switch (opt) {
 		case 'r': rundir = optarg; break;
 		case 'i': flags |= CLONE_NEWIPC; break;
@@ -132,6 +227,7 @@ int main(int argc, char **argv)
 		case 'o': out = optarg; break;
 		case 'e': err = optarg; break;
 		case 'p': pidfile = optarg; break;
+		case 'd': view = optarg; flags |= CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS; break;
 		default: return 1;
 		}
 	errno = 0;
@@ -140,8 +236,10 @@ int main(int argc, char **argv)
 	if (pipe2(ready, O_CLOEXEC) || pipe2(go, O_CLOEXEC) || unshare(flags))
 		fail(1, "cannot make the namespaces");
 	/* Slave: mounts made later on the host (a vault, a staging place) must reach the job's view. */
-	if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL))
+	if (mount("none", "/", NULL, MS_REC | (view ? MS_PRIVATE : MS_SLAVE), NULL))
 		fail(1, "cannot make the mounts slave");
+	if (view)
+		enter_view(view);
 	if ((child = fork()) < 0)
 		fail(1, "cannot fork");
 	if (child) {

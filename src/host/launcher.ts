@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -71,13 +71,15 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     const { log, pidfile } = request;
     const cursor = await freePids(request.highestPid);
     const words = [
-      ...[init, "-r", request.runFolder, "-n", String(cursor), "-o", said, "-e", said, "-p", pidfile, "--"],
+      ...[init, "-r", request.runFolder, ...(request.view === undefined ? [] : ["-d", request.view])],
+      ...["-n", String(cursor), "-o", said, "-e", said, "-p", pidfile, "--"],
       ...request.words,
     ];
     const env = {
       PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
       LC_ALL: "C",
       HOLDFAST_LAST_PID: String(Math.max(299, request.highestPid)),
+      ...(request.view === undefined ? {} : { HOLDFAST_STOP: request.runFolder }),
     };
     let timedOut = false;
     // CRIU spins for ever on a damaged image: end the whole namespace, CRIU and half-made tasks with it.
@@ -109,7 +111,7 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     return root && { init, root, rootVpid };
   }
 
-  return { launch, bringBack, find, abandon, ending };
+  return { launch, bringBack, find, abandon, ending, endedAt };
 
   /**
    * A job that ended before it could be looked at was started, and is over: its init writes the record a moment after the end.
@@ -178,6 +180,11 @@ async function ending(runFolder: string): Promise<Ending | null> {
   const [, how, number] = /^(exited|signaled) (\d+)$/m.exec(text) ?? [];
   if (how === undefined) return null;
   return how === "exited" ? { type: "exited", status: Number(number) } : { type: "signaled", signal: Number(number) };
+}
+
+async function endedAt(runFolder: string): Promise<number | null> {
+  const found = await stat(path.join(runFolder, "exit")).catch(() => null);
+  return found && Math.round(found.mtimeMs);
 }
 
 /** The host's number of the process that its own namespace calls `vpid`: among init's children and below. */

@@ -8,6 +8,7 @@ export const heads = {
   pagemap: [COMMON, 0x56084025],
   pstree: [COMMON, 0x50273030],
   mm: [COMMON, 0x57492820],
+  core: [COMMON, 0x55053847],
   stats: [SERVICE, 0x57093306],
 } as const satisfies Record<string, readonly number[]>;
 

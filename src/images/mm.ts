@@ -15,8 +15,10 @@ export type PageRange = { readonly page: number; readonly pages: number };
 
 /** `status` bits (CRIU: criu/include/image.h). */
 const REGULAR = 1 << 0;
+const VDSO = 1 << 3;
 const FILE_PRIVATE = 1 << 6;
 const ANON_PRIVATE = 1 << 9;
+const VVAR = 1 << 12;
 const AIO_RING = 1 << 13;
 /** mmap's flag, linux/mman.h. */
 const MAP_HUGETLB = 0x40000;
@@ -40,6 +42,14 @@ export function isPrivate({ status }: Vma): boolean {
 /** CRIU never leaves pages of these to a parent (mem.c:generate_vma_iovs): the kernel writes to them past the dirty tracking. */
 export function neverInParent({ status, flags }: Vma): boolean {
   return (status & AIO_RING) !== 0 || (flags & MAP_HUGETLB) !== 0;
+}
+
+/** mmap's protection, linux/mman.h. */
+const PROT_READ = 1;
+
+/** Does a restore bring its private pages back byte for byte, and may they be read? The kernel's own (vDSO, AIO rings) are made anew. */
+export function isKept(vma: Vma): boolean {
+  return isPrivate(vma) && (vma.status & (VDSO | VVAR | AIO_RING)) === 0 && (vma.prot & PROT_READ) !== 0;
 }
 
 /** Ranges in order of address, touching ones joined. */

@@ -3,6 +3,7 @@ import type { Manifest } from "../domain/manifest.ts";
 import type { Damage } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { generationManifest } from "./generation-files.ts";
+import { damageOf } from "./pages-damage.ts";
 import { MANIFEST } from "./paths.ts";
 import type { Room } from "./room.ts";
 
@@ -22,11 +23,17 @@ export async function chainOf(room: Room, key: Buffer, name: JobName, number: nu
  * The manifests down to the base, each checked, and each the very one its child was made on; ends at the first that is not
  * there or cannot be believed. Faults: `point-unknown` for the generation itself, `vault-newer`.
  */
-export async function readChain(room: Room, key: Buffer, name: JobName, number: number): Promise<Chain> {
+export async function readChain(
+  room: Room,
+  key: Buffer,
+  name: JobName,
+  number: number,
+  read: ReadManifest = (wanted) => generationManifest(room, key, name, wanted),
+): Promise<Chain> {
   const members: Manifest[] = [];
   for (let next: Manifest["parent"] = { number, id: "" }; next !== null;) {
     const child = members.at(-1);
-    const found = await memberOf(room, key, name, next, child);
+    const found = await memberOf(read, next, child);
     if ("fault" in found) return { members, broken: found };
     members.push(found);
     next = found.parent;
@@ -34,10 +41,23 @@ export async function readChain(room: Room, key: Buffer, name: JobName, number: 
   return { members, broken: null };
 }
 
+/** The same for several generations of a job; each manifest is read once, however many stand on it. */
+export async function readChains(room: Room, key: Buffer, name: JobName, numbers: readonly number[]): Promise<readonly Chain[]> {
+  const seen = new Map<number, Promise<Manifest>>();
+  const read: ReadManifest = (wanted) => {
+    const found = seen.get(wanted) ?? generationManifest(room, key, name, wanted);
+    seen.set(wanted, found);
+    return found;
+  };
+  const chains: Chain[] = [];
+  for (const number of numbers) chains.push(await readChain(room, key, name, number, read));
+  return chains;
+}
+
+type ReadManifest = (number: number) => Promise<Manifest>;
+
 async function memberOf(
-  room: Room,
-  key: Buffer,
-  name: JobName,
+  read: ReadManifest,
   wanted: NonNullable<Manifest["parent"]>,
   child: Manifest | undefined,
 ): Promise<Manifest | ChainBreak> {
@@ -45,11 +65,16 @@ async function memberOf(
   if (child !== undefined && wanted.number >= child.number)
     return brokenAt(child.number, child, wanted.number, "not older than itself");
   try {
-    const manifest = await generationManifest(room, key, name, wanted.number);
+    const manifest = await read(wanted.number);
     if (child === undefined || manifest.id === wanted.id) return manifest;
     return brokenAt(child.number, child, wanted.number, "not the generation it was made on");
   } catch (fault) {
-    if (!(fault instanceof Fault)) throw fault;
+    if (!(fault instanceof Fault)) {
+      const why = damageOf(fault);
+      if (why === null) throw fault;
+      const broken = Fault.of("vault-file-damaged", { file: `${MANIFEST} of point ${wanted.number}`, why }, { cause: fault });
+      return { damage: { number: wanted.number, file: MANIFEST, why }, fault: broken };
+    }
     if (fault.code === "point-unknown" && child !== undefined) return brokenAt(wanted.number, child, wanted.number, "not there");
     if (!UNBELIEVED.has(fault.code)) throw fault;
     return { damage: { number: wanted.number, file: MANIFEST, why: fault.message }, fault };

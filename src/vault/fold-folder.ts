@@ -1,7 +1,7 @@
 import { symlink } from "node:fs/promises";
 import path from "node:path";
 import type { FileDigests, Manifest } from "../domain/manifest.ts";
-import type { Damage } from "../engine/ports.ts";
+import type { Damage, Pace } from "../engine/ports.ts";
 import { isPagemapName, PARENT_LINK } from "../images/image-names.ts";
 import { PAGE } from "../images/pagemap.ts";
 import type { SealedFolder } from "./pages-check.ts";
@@ -36,6 +36,7 @@ export type FoldedFolder = {
 export async function foldFolder(
   { chain, parent, into }: FoldRequest,
   onProgress: (bytes: number, total: number) => void,
+  pace?: Pace,
 ): Promise<FoldedFolder> {
   const folders = chain.map(({ folder }) => folder);
   const place = parent < chain.length ? parent : Infinity;
@@ -47,14 +48,15 @@ export async function foldFolder(
   const sources = sourcesOf(chain, changed);
   const writes = changed.reduce((sum, [, { pagesKept }]) => sum + pagesKept * PAGE, 0);
   const reads = sources.flatMap(({ digests }) => Object.values(digests)).reduce((sum, { bytes }) => sum + bytes, 0);
-  const damage = await checkDigests(sources, (bytes) => onProgress(bytes, reads + writes));
+  const damage = await checkDigests(sources, (bytes) => onProgress(bytes, reads + writes), pace);
   if (damage.length > 0) return { digests: {}, pagesKept: 0, bytesMoved: 0, damage };
 
   let digests: FileDigests = {};
   let done = reads;
   for (const [name] of changed) {
     const memory = { folders, name, parent: place };
-    digests = { ...digests, ...(await foldMemory(memory, into, (bytes) => onProgress((done += bytes), reads + writes))) };
+    const onBytes = (bytes: number): void => onProgress((done += bytes), reads + writes);
+    digests = { ...digests, ...(await foldMemory(memory, into, onBytes, pace)) };
   }
   const all = [...surveys.values()];
   if (all.some((survey) => survey.leansOnParent)) await symlink(linkTo(chain[parent]), path.join(into, PARENT_LINK));

@@ -1,12 +1,18 @@
 import type { JobName } from "../domain/job.ts";
 import type { Manifest } from "../domain/manifest.ts";
+import type { Pace } from "../engine/ports.ts";
 import { chainOf } from "./chain.ts";
 import { type FoldedFolder, foldFolder } from "./fold-folder.ts";
 import { rewrite } from "./rewrite.ts";
 import type { Room } from "./room.ts";
 import { checkStructure } from "./verify.ts";
 
-export type Folding = { readonly job: JobName; readonly number: number; readonly parent: number | null };
+export type Folding = {
+  readonly job: JobName;
+  readonly number: number;
+  readonly parent: number | null;
+  readonly pace?: Pace | undefined;
+};
 
 /** The part that reads and writes pages, past the {@link Room}'s disk: none of it is durable, nor need it be, before the syncs here. */
 export type FoldHands = { readonly foldFolder: typeof foldFolder; readonly checkStructure: typeof checkStructure };
@@ -18,7 +24,7 @@ export type FoldHands = { readonly foldFolder: typeof foldFolder; readonly check
 export async function fold(
   room: Room,
   key: Buffer,
-  { job, number, parent }: Folding,
+  { job, number, parent, pace }: Folding,
   onProgress: (bytes: number, total: number) => void,
   hands: FoldHands = { foldFolder, checkStructure },
 ): Promise<{ readonly bytesMoved: number }> {
@@ -29,8 +35,8 @@ export async function fold(
   const place = parent === null ? chain.length : chain.findIndex((member) => member.number === parent);
   if (place < 1) throw new Error(`generation ${number} of ${job} does not stand on ${parent}`);
   let bytesMoved = 0;
-  await rewrite(room, key, { job, own, chain }, hands.checkStructure, async (aside) => {
-    const folded = await hands.foldFolder({ chain, parent: place, into: aside }, onProgress);
+  await rewrite(room, key, { job, own, chain, pace }, hands.checkStructure, async (aside) => {
+    const folded = await hands.foldFolder({ chain, parent: place, into: aside }, onProgress, pace);
     bytesMoved = folded.bytesMoved;
     const { digests, damage } = folded;
     return { manifest: manifestAfter(own, chain[place], folded), digests, below: chain.slice(place), damage };

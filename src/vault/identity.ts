@@ -1,19 +1,23 @@
+import { createHmac } from "node:crypto";
 import path from "node:path";
 import { z } from "zod";
 import { Fault } from "../faults/fault.ts";
 import { ensureFolder, isTemporary, writeOnce } from "./atomic.ts";
 import type { DiskStatus } from "./disk.ts";
-import { damaged, documentBytes, readDocument, type DocumentKind } from "./document.ts";
+import { documentBytes, readDocument, type DocumentKind } from "./document.ts";
 import { isErrno } from "./disk-fault.ts";
 import type { Room } from "./room.ts";
 import { listIfThere } from "./tree.ts";
 
-/** `holdfast-vault.json`. `id` tells this vault's staging folders from another's; `createdAt`: milliseconds since the epoch. */
-export type VaultIdentity = { readonly id: string; readonly createdAt: number };
+/**
+ * `holdfast-vault.json`. `id` tells this vault's staging folders from another's; `createdAt`: milliseconds since the epoch; `keyMark` tells the
+ * key it was made with from any other, and nothing of the key itself (vaults made before there was one do not have it).
+ */
+export type VaultIdentity = { readonly id: string; readonly createdAt: number; readonly keyMark?: string | undefined };
 
 const identityDocument: DocumentKind<VaultIdentity> = {
   part: "vault",
-  schema: z.strictObject({ id: z.string().regex(/^[0-9a-f]{32}$/), createdAt: z.number() }),
+  schema: z.strictObject({ id: z.string().regex(/^[0-9a-f]{32}$/), createdAt: z.number(), keyMark: z.string().optional() }),
 };
 
 /** `null`: there is no vault yet. Faults: `vault-newer`, `vault-file-damaged`, `vault-unwritable` if the path is no folder. */
@@ -36,30 +40,42 @@ export async function ensureVault(room: Room): Promise<VaultIdentity> {
   if (present === null) await ensureFolder(disk, "/", paths.root);
   await closeRoot(room, present !== null);
   if (present !== null) return present;
-  await ensureKey(room);
-  const fresh = { id: room.random(), createdAt: room.now() };
+  const key = await ensureKey(room);
+  const id = room.random();
+  const fresh = { id, createdAt: room.now(), keyMark: markOf(key, id) };
   await writeOnce(disk, paths.identity, documentBytes(identityDocument, fresh), room.random);
   return (await readIdentity(room)) ?? fresh;
 }
 
-/** 32 bytes. Never made here: a new key would turn every sealed generation into a forged one. Faults: `vault-file-damaged`. */
+/** The key this vault was made with; with another one every sealed generation would look forged. Fault: `key-unusable`. */
+export async function readOwnKey(room: Room): Promise<Buffer> {
+  const [key, identity] = [await readKey(room), await readIdentity(room)];
+  if (identity?.keyMark === undefined || identity.keyMark === markOf(key, identity.id)) return key;
+  throw unusable(room, "it is not the one this vault was made with");
+}
+
+function markOf(key: Buffer, id: string): string {
+  return createHmac("sha256", key).update(`the key of vault ${id}`).digest("hex");
+}
+
+/** 32 bytes. Never made here: a new key would turn every sealed generation into a forged one. Fault: `key-unusable`. */
 export async function readKey(room: Room): Promise<Buffer> {
   const file = room.paths.key;
   const bytes = await room.disk.read(file).catch((error: unknown) => {
     if (isErrno(error, "ENOENT"))
-      throw damaged(file, "the key is missing, and without it no point can be told from a forged one", error);
+      throw unusable(room, "it is missing, and without it no point can be told from a forged one", error);
     throw error;
   });
   const text = bytes.toString("latin1").trim();
-  if (!/^[0-9a-f]{64}$/.test(text)) throw damaged(file, "it does not hold 64 hex digits");
+  if (!/^[0-9a-f]{64}$/.test(text)) throw unusable(room, "it does not hold 64 hex digits");
   const found = await room.disk.status(file);
   if (found !== null && (found.mode & 0o077) !== 0)
-    throw damaged(file, `others may use it (mode 0${octal(found)}); it must be 0600`);
-  if (found !== null && !isOwn(found)) throw damaged(file, `it belongs to user ${found.uid}, who could forge a point with it`);
+    throw unusable(room, `others may use it (mode 0${octal(found)}); it must be 0600`);
+  if (found !== null && !isOwn(found)) throw unusable(room, `it belongs to user ${found.uid}, who could forge a point with it`);
   return Buffer.from(text, "hex");
 }
 
-async function ensureKey(room: Room): Promise<void> {
+async function ensureKey(room: Room): Promise<Buffer> {
   const { disk, paths } = room;
   const folder = path.dirname(paths.key);
   if ((await disk.status(paths.key)) === null) {
@@ -70,7 +86,7 @@ async function ensureKey(room: Room): Promise<void> {
   }
   // Also for a key whose maker died before its sync.
   await disk.sync(folder);
-  await readKey(room);
+  return readKey(room);
 }
 
 async function closeRoot(room: Room, isVault: boolean): Promise<void> {
@@ -98,6 +114,10 @@ function isOwn(found: DiskStatus): boolean {
 
 function octal(found: DiskStatus): string {
   return found.mode.toString(8);
+}
+
+function unusable(room: Room, why: string, cause?: unknown): Fault {
+  return Fault.of("key-unusable", { file: room.paths.key, why }, cause === undefined ? {} : { cause });
 }
 
 function unwritable(room: Room, why: string): Fault {

@@ -1,8 +1,9 @@
 import path from "node:path";
 import type { Job, JobName } from "../domain/job.ts";
 import type { Head, Marks } from "../engine/ports.ts";
+import { Fault } from "../faults/fault.ts";
 import { ensureFolder } from "./atomic.ts";
-import { readDocument, writeDocument } from "./document.ts";
+import { damaged, readDocument, writeDocument } from "./document.ts";
 import { headDocument, jobDocument, marksDocument } from "./job-document.ts";
 import { isJobFolder, numberOf } from "./paths.ts";
 import type { Room } from "./room.ts";
@@ -18,8 +19,12 @@ export async function jobNames(room: Room): Promise<readonly JobName[]> {
   return names.toSorted();
 }
 
+/** Fault: `vault-file-damaged`, also for the file of another job: the folder was copied or renamed. */
 export async function readJob(room: Room, name: JobName): Promise<Job | null> {
-  return readDocument(room.disk, room.paths.jobFile(name), jobDocument);
+  const file = room.paths.jobFile(name);
+  const job = await readDocument(room.disk, file, jobDocument);
+  if (job !== null && job.name !== name) throw damaged(file, `it is that of job ${job.name}; the folder was copied or renamed`);
+  return job;
 }
 
 export async function writeJob(room: Room, job: Job): Promise<void> {
@@ -33,14 +38,21 @@ export async function removeJob(room: Room, name: JobName): Promise<void> {
 }
 
 /**
- * What was written last; nothing known if nothing was. `lastNumber` is never below a number that is in use, so that a
- * lost `head.json` does not lead to a number being used twice.
+ * What was written last; nothing known if nothing was, if it cannot be read, or if it is older than the newest generation (it rises before a
+ * number is used): the next generation is then a base. `lastNumber` is never below a number that is in use, so that a lost `head.json`
+ * does not lead to a number being used twice. Fault: `vault-newer`.
  */
 export async function readHead(room: Room, name: JobName): Promise<Head> {
-  const head = await readDocument(room.disk, room.paths.headFile(name), headDocument);
+  const file = room.paths.headFile(name);
+  const head = await readDocument(room.disk, file, headDocument).catch((error: unknown) => {
+    if (error instanceof Fault && error.code === "vault-file-damaged") return error;
+    throw error;
+  });
   const used = await numbersInUse(room, name);
-  if (head === null) return { lastNumber: used, bits: { type: "unknown", why: "no generation has been taken yet" } };
-  return { ...head, lastNumber: Math.max(head.lastNumber, used) };
+  const unknown = (why: string): Head => ({ lastNumber: used, bits: { type: "unknown", why } });
+  if (head === null) return unknown(used === 0 ? "no generation has been taken yet" : "head.json is missing");
+  if (head instanceof Fault) return unknown(head.message);
+  return head.lastNumber < used ? unknown(`head.json knows generations up to ${head.lastNumber}, and there is ${used}`) : head;
 }
 
 export async function writeHead(room: Room, name: JobName, head: Head): Promise<void> {
@@ -59,5 +71,5 @@ export async function writeMarks(room: Room, name: JobName, marks: Marks): Promi
 
 async function numbersInUse(room: Room, name: JobName): Promise<number> {
   const entries = await listIfThere(room.disk, room.paths.generations(name));
-  return Math.max(0, ...entries.map((entry) => numberOf(entry.name.replace(/^\.(making|gone)-/, "")) ?? 0));
+  return Math.max(0, ...entries.map((entry) => numberOf(entry.name.replace(/^\.(making|folding|old|gone)-/, "")) ?? 0));
 }

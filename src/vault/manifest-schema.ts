@@ -55,4 +55,5 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
     needed: z.array(neededFile),
   }),
   digests: z.record(z.string(), z.strictObject({ bytes: count, sha256 })),
+  consumed: z.strictObject({ by: z.int().positive(), holeBytes: count }).exactOptional(),
 });

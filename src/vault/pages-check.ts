@@ -12,9 +12,13 @@ import { checkAreas } from "./pages-vmas.ts";
 import { MANIFEST } from "./paths.ts";
 
 /** A sealed generation as its manifest describes it, and where it lies. */
-export type SealedFolder = Pick<Manifest, "number" | "digests" | "parent"> & { readonly folder: string };
+export type SealedFolder = Pick<Manifest, "number" | "digests" | "parent"> &
+  Partial<Pick<Manifest, "capture">> & { readonly folder: string };
 
-/** Checks one generation's folder by itself, without reading pages: names, lengths, pagemaps, the link to its parent. */
+/**
+ * Checks one generation's folder by itself, without reading pages: names, lengths, pagemaps, the link to its parent, and that each captured
+ * file it says it stored is one of its own files (no generation leaves its copies to another).
+ */
 export async function checkFolder(member: SealedFolder): Promise<readonly Damage[]> {
   const { number, folder, digests } = member;
   const damage: Damage[] = [];
@@ -33,6 +37,10 @@ export async function checkFolder(member: SealedFolder): Promise<readonly Damage
       lengths.set(file, size);
       if (size !== bytes) tell(file, `it has ${size} bytes, ${bytes} were sealed`);
     }
+  }
+  for (const { path: original, how, stored } of member.capture?.files ?? []) {
+    if (how === "copy" && (stored === null || digests[stored] === undefined))
+      tell(stored ?? MANIFEST, `the copy of ${original} is not among its files`);
   }
   let needsLink = false;
   for (const file of [...lengths.keys()].filter(isPagemapName)) {

@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { Pace } from "../engine/ports.ts";
 import { planFold } from "../images/fold-plan.ts";
 import { pagesName } from "../images/image-names.ts";
 import { malformed } from "../images/malformed.ts";
@@ -58,14 +59,15 @@ export async function foldMemory(
   memory: FoldedMemory,
   into: string,
   onBytes: (bytes: number) => void,
+  pace?: Pace,
 ): Promise<Readonly<Record<string, Digest>>> {
   const { name } = memory;
   const { line, own, files } = await open(memory);
   const pages = pagesName(own.pagesId);
   const held = new HeldPages(path.join(memory.folders[0] ?? "", name));
   const joiner = new EntryJoiner(name);
-  const reader = new PagesReader(files);
-  const writer = await DigestWriter.create(path.join(into, pages));
+  const reader = new PagesReader(files, pace);
+  const writer = await DigestWriter.create(path.join(into, pages), pace);
   try {
     for await (const batch of readPieces(planFold(line, memory.parent), reader)) {
       for (const { piece, bytes } of batch) {

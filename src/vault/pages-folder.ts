@@ -14,18 +14,26 @@ export async function readImage(folder: string, name: string): Promise<Buffer> {
 
 /**
  * The pagemaps of this name in `folders`, nearest first, up to the first folder that has none: there a new process, or a
- * new shared object, begins.
+ * new shared object, begins. `seen`: those read before, by path, for a caller that asks again; what is read is added.
  */
-export async function readLine(folders: readonly string[], name: string): Promise<Line> {
+export async function readLine(folders: readonly string[], name: string, seen = new Map<string, Pagemap | null>()): Promise<Line> {
   const maps: Pagemap[] = [];
   for (const folder of folders) {
     const file = path.join(folder, name);
-    const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return null;
-      throw error;
-    });
-    if (bytes === null) return { maps, end: "no-pagemap" };
-    maps.push(readPagemap(bytes, file));
+    const known = seen.get(file);
+    const map = known === undefined ? await readIfThere(file) : known;
+    seen.set(file, map);
+    if (map === null) return { maps, end: "no-pagemap" };
+    maps.push(map);
   }
   return { maps, end: "no-parent" };
+}
+
+async function readIfThere(file: string): Promise<Pagemap | null> {
+  try {
+    return readPagemap(await readFile(file), file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }

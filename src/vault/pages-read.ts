@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
+import type { Pace } from "../engine/ports.ts";
 import { malformed } from "../images/malformed.ts";
 
 /** Bytes `offset` to `offset + bytes` of file number `source`. */
@@ -22,10 +23,12 @@ export class PagesReader {
   /** So far. */
   bytesRead = 0;
   readonly #files: readonly string[];
+  readonly #pace: Pace | undefined;
   readonly #handles = new Map<number, Promise<FileHandle>>();
 
-  constructor(files: readonly string[]) {
+  constructor(files: readonly string[], pace?: Pace) {
     this.#files = files;
+    this.#pace = pace;
   }
 
   /**
@@ -50,6 +53,7 @@ export class PagesReader {
       run.place = size;
       size += run.end - run.begin;
     }
+    await this.#pace?.(size);
     const buffer = scratch.take(size);
     await Promise.all(runs.map((run) => this.#fill(run, buffer)));
     this.bytesRead += size;

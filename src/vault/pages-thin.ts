@@ -41,11 +41,7 @@ export async function thinPages(memory: Memory, into: string, onBytes: (bytes: n
   const file = path.join(into, pagesName(own.pagesId));
   const held = new HeldPages(path.join(folders[0] ?? "", name));
 
-  if (line.maps.length === 1) {
-    for (const piece of planThin(line, never)) held.note(piece);
-    const digest = await moveFile(files[0] ?? "", file, onBytes);
-    return { pagemap: own, digest, pagesKept: storedPages(own), pagesShared: 0, bytesRead: digest.bytes };
-  }
+  if (line.maps.length === 1) return keepPages(memory, into, onBytes);
 
   const reader = new PagesReader(files);
   const writer = await DigestWriter.create(file);
@@ -73,6 +69,22 @@ export async function thinPages(memory: Memory, into: string, onBytes: (bytes: n
   } finally {
     await Promise.all([writer.close(), reader.close()]);
   }
+}
+
+/** Moves one memory as it is, having made sure that the parents list every page it leaves to them. */
+export async function keepPages(memory: Memory, into: string, onBytes: (bytes: number) => void): Promise<ThinnedMemory> {
+  const { folders, name, line, own, never } = memory;
+  const files = line.maps.map((map, i) => path.join(folders[i] ?? "", pagesName(map.pagesId)));
+  const held = new HeldPages(path.join(folders[0] ?? "", name));
+  for (const piece of planThin(line, never)) held.note(piece);
+  const reader = new PagesReader(files);
+  try {
+    await held.check(reader);
+  } finally {
+    await reader.close();
+  }
+  const digest = await moveFile(files[0] ?? "", path.join(into, pagesName(own.pagesId)), onBytes);
+  return { pagemap: own, digest, pagesKept: storedPages(own), pagesShared: 0, bytesRead: digest.bytes };
 }
 
 /** Decides page by page, and writes what is kept. */

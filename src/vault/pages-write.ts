@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import type { FileDigests } from "../domain/manifest.ts";
+import type { Pace } from "../engine/ports.ts";
 
 export type Digest = FileDigests[string];
 
@@ -10,17 +11,19 @@ const BLOCK = 1 << 20;
 /** Writes a new file (0600) from begin to end in large blocks, and digests it on the way. Syncs nothing: that is the seal's. */
 export class DigestWriter {
   readonly #handle: FileHandle;
+  readonly #pace: Pace | undefined;
   readonly #hash = createHash("sha256");
   readonly #block = Buffer.allocUnsafeSlow(BLOCK);
   #filled = 0;
   #bytes = 0;
 
-  private constructor(handle: FileHandle) {
+  private constructor(handle: FileHandle, pace: Pace | undefined) {
     this.#handle = handle;
+    this.#pace = pace;
   }
 
-  static async create(file: string): Promise<DigestWriter> {
-    return new DigestWriter(await open(file, "wx", 0o600));
+  static async create(file: string, pace?: Pace): Promise<DigestWriter> {
+    return new DigestWriter(await open(file, "wx", 0o600), pace);
   }
 
   /** The caller may use the memory again once it resolves. */
@@ -56,6 +59,7 @@ export class DigestWriter {
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
+    await this.#pace?.(bytes.length);
     for (let at = 0; at < bytes.length;) at += (await this.#handle.write(bytes, at, bytes.length - at)).bytesWritten;
   }
 }

@@ -23,9 +23,12 @@ export function vaultPaths(root: string, stagingRoot: string | null, keyFile: st
     runs,
     run: (name: JobName, number: number): string => path.join(runs(name), String(number)),
     runFile: (name: JobName, number: number): string => path.join(runs(name), String(number), "run.json"),
+    beginningFile: (name: JobName, number: number): string => path.join(runs(name), String(number), "begun.json"),
     output: (name: JobName): string => path.join(job(name), "output"),
     logs: (name: JobName): string => path.join(job(name), "logs"),
     undo: (name: JobName, run: number): string => path.join(job(name), "undo", String(run)),
+    /** What a drill puts in place of the files, thrown away when it is over. */
+    drill: (name: JobName, number: number): string => path.join(job(name), `.drill-${number}`),
     generations,
     generation: (name: JobName, number: number): string => path.join(generations(name), String(number)),
     making: (name: JobName, number: number): string => path.join(generations(name), `.making-${number}`),

@@ -2,12 +2,13 @@ import { constants, copyFile } from "node:fs/promises";
 import path from "node:path";
 import type { JobName } from "../domain/job.ts";
 import type { FileDigests, Manifest } from "../domain/manifest.ts";
-import type { Damage } from "../engine/ports.ts";
+import type { Damage, Pace } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { isErrno } from "./disk-fault.ts";
 import { sealedNumbers } from "./generation-files.ts";
 import { manifestBytes } from "./manifest.ts";
 import type { SealedFolder } from "./pages-check.ts";
+import { copyAtPace } from "./pages-move.ts";
 import { MANIFEST } from "./paths.ts";
 import type { Room } from "./room.ts";
 import { switchGeneration } from "./switch-generation.ts";
@@ -20,6 +21,7 @@ export type Rewriting = {
   readonly own: Manifest;
   /** Its folder, its parent's, and so on to the base. */
   readonly chain: readonly SealedFolder[];
+  readonly pace?: Pace | undefined;
 };
 
 /** What was written into the new directory, and what the new generation then stands on. */
@@ -41,7 +43,7 @@ export type Rewritten = {
 export async function rewrite(
   room: Room,
   key: Buffer,
-  { job, own, chain }: Rewriting,
+  { job, own, chain, pace }: Rewriting,
   check: typeof checkStructure,
   build: (aside: string) => Promise<Rewritten | null>,
 ): Promise<void> {
@@ -58,7 +60,7 @@ export async function rewrite(
     const done = await build(aside);
     if (done === null) return await removeTree(disk, aside);
     await refuse(done.damage);
-    await linkOthers(room, paths.generation(job, number), aside, own, done.digests);
+    await linkOthers(room, { from: paths.generation(job, number), into: aside, own, written: done.digests, pace });
     await refuse(await check([{ ...done.manifest, folder: aside }, ...done.below]));
     await syncTree(disk, aside);
     await disk.create(path.join(aside, MANIFEST), manifestBytes(done.manifest, key));
@@ -74,8 +76,16 @@ export async function rewrite(
   await switchGeneration(room, job, number);
 }
 
+type Linking = {
+  readonly from: string;
+  readonly into: string;
+  readonly own: Manifest;
+  readonly written: FileDigests;
+  readonly pace: Pace | undefined;
+};
+
 /** Gives every file that was not written anew a second name in the new directory. The old directory's damage was looked for before. */
-async function linkOthers({ disk }: Room, from: string, into: string, own: Manifest, written: FileDigests): Promise<void> {
+async function linkOthers({ disk }: Room, { from, into, own, written, pace }: Linking): Promise<void> {
   const folders = (await walk(disk, from)).filter(({ type }) => type === "folder").map(({ name }) => name);
   for (const name of folders.toSorted()) await disk.makeFolder(path.join(into, name));
   for (const name of Object.keys(own.digests)) {
@@ -84,6 +94,7 @@ async function linkOthers({ disk }: Room, from: string, into: string, own: Manif
     await disk.link(file, second).catch((error: unknown) => {
       // No hard links here (some network and FUSE file systems), or too many of this one.
       if (!isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw error;
+      if (pace !== undefined) return copyAtPace(file, second, pace);
       return copyFile(file, second, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     });
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Run } from "../domain/run.ts";
+import type { Beginning, Run } from "../domain/run.ts";
 import type { DocumentKind } from "./document.ts";
 
 export const identity = z.strictObject({ pid: z.int().positive(), startTicks: z.number(), bootId: z.string() });
@@ -23,4 +23,10 @@ export const runDocument: DocumentKind<Run> = {
     endedAt: z.number().nullable(),
     ending: ending.nullable(),
   }),
+};
+
+/** `begun.json` */
+export const beginningDocument: DocumentKind<Beginning> = {
+  part: "beginning",
+  schema: z.strictObject({ from: z.int().positive(), at: z.number(), by: z.enum(["person", "service"]) }),
 };

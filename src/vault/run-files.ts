@@ -1,11 +1,11 @@
 import path from "node:path";
 import type { JobName } from "../domain/job.ts";
-import type { Run } from "../domain/run.ts";
+import type { Beginning, Run } from "../domain/run.ts";
 import { ensureFolder } from "./atomic.ts";
 import { readDocument, writeDocument } from "./document.ts";
 import { numberOf } from "./paths.ts";
 import type { Room } from "./room.ts";
-import { runDocument } from "./run-document.ts";
+import { beginningDocument, runDocument } from "./run-document.ts";
 import { listIfThere, removeWhole } from "./tree.ts";
 
 /** The runs that were written down, oldest first. */
@@ -21,6 +21,15 @@ export async function readRuns(room: Room, name: JobName): Promise<readonly Run[
 export async function writeRun(room: Room, name: JobName, run: Run): Promise<void> {
   await makeRunFolder(room, name, run.number);
   await writeDocument(room.disk, room.paths.runFile(name, run.number), runDocument, run, room.random);
+}
+
+export async function writeBeginning(room: Room, name: JobName, number: number, beginning: Beginning): Promise<void> {
+  await makeRunFolder(room, name, number);
+  await writeDocument(room.disk, room.paths.beginningFile(name, number), beginningDocument, beginning, room.random);
+}
+
+export async function readBeginning(room: Room, name: JobName, number: number): Promise<Beginning | null> {
+  return readDocument(room.disk, room.paths.beginningFile(name, number), beginningDocument);
 }
 
 /** A folder of a run that was begun and never written down. */

@@ -9,7 +9,7 @@ import { type Digest, writeWhole } from "./pages-write.ts";
 import { readImage, readLine } from "./pages-folder.ts";
 import { moveFile } from "./pages-move.ts";
 import { checkAreas } from "./pages-vmas.ts";
-import { thinPages } from "./pages-thin.ts";
+import { keepPages, thinPages } from "./pages-thin.ts";
 
 export type ThinRequest = {
   /** Where CRIU dumped to; files are moved out of it, so it is of no use afterwards, whatever happens. */
@@ -20,6 +20,8 @@ export type ThinRequest = {
   readonly chain: readonly string[];
   /** What the `parent` link is to say, for example `../6`; written only if pages are left to the parent. */
   readonly parentLink: string | null;
+  /** `keep`: all pages as CRIU wrote them, because its `--auto-dedup` has taken them out of the parents. */
+  readonly pages?: "compare" | "keep";
 };
 
 /**
@@ -48,7 +50,8 @@ export async function thin(request: ThinRequest, onProgress: (bytes: number, tot
     if (digests[pages] !== undefined) throw malformed(path.join(staging, name), `${pages} belongs to another pagemap already`);
     checkLength(path.join(staging, pages), sizes.get(pages), storedPages(own) * PAGE);
     const never = await checkAreas(staging, name, own);
-    const done = await thinPages({ folders: [staging, ...chain], name, line, own, never }, into, progress);
+    const memory = { folders: [staging, ...chain], name, line, own, never };
+    const done = await (request.pages === "keep" ? keepPages : thinPages)(memory, into, progress);
     digests[pages] = done.digest;
     digests[name] = await writeWhole(path.join(into, name), writePagemap(done.pagemap));
     progress(sizes.get(name) ?? 0);

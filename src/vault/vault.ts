@@ -3,7 +3,8 @@ import type { Vault } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { ensureFolder, type Random } from "./atomic.ts";
 import { bringIn } from "./bring-in.ts";
-import { chainOf, readChain } from "./chain.ts";
+import { chainOf } from "./chain.ts";
+import { consume } from "./consume.ts";
 import { dedup } from "./dedup.ts";
 import type { Disk } from "./disk.ts";
 import { readFault, writeFault } from "./disk-fault.ts";
@@ -13,18 +14,20 @@ import { fold } from "./fold.ts";
 import type { Holes } from "./foreign-folder.ts";
 import { freeSpace } from "./free-space.ts";
 import { generationManifest, removeGeneration, sealedNumbers } from "./generation-files.ts";
-import { ensureVault, readIdentity, readKey, type VaultIdentity } from "./identity.ts";
+import { ensureVault, readIdentity, readOwnKey, type VaultIdentity } from "./identity.ts";
 import * as jobs from "./job-files.ts";
 import { logFile } from "./log-files.ts";
 import { type Exchange, machineDisk } from "./machine-disk.ts";
+import { drillFolders, makeDrillFolder, removeDrill } from "./drill-folders.ts";
 import { discard, prepare, sweepLeftovers } from "./making.ts";
 import { pageUse } from "./page-use.ts";
+import { everything, verifyChains } from "./read-back.ts";
 import { vaultPaths } from "./paths.ts";
 import type { Room } from "./room.ts";
-import { makeRunFolder, readRuns, removeRunFolder, unfinishedRuns, writeRun } from "./run-files.ts";
+import { makeRunFolder, readBeginning, readRuns, removeRunFolder, unfinishedRuns, writeBeginning, writeRun } from "./run-files.ts";
+import { samplePages } from "./sample-pages.ts";
 import { seal } from "./seal.ts";
 import { thin } from "./thin.ts";
-import { verifyFolders } from "./verify.ts";
 
 export type VaultOptions = {
   readonly path: string;
@@ -54,7 +57,7 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
   let seen: VaultIdentity | null = null;
   let isReady = false;
   let knownKey: Buffer | null = null;
-  const key = async (): Promise<Buffer> => (knownKey ??= await readKey(room));
+  const key = async (): Promise<Buffer> => (knownKey ??= await readOwnKey(room));
 
   /** A vault that was seen must stay the same one: under the mount point of a disk that went away lies an empty folder. */
   async function look(): Promise<VaultIdentity | null> {
@@ -101,6 +104,10 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
     runs: (name) => read(`reading the runs of ${name}`, () => readRuns(room, name)),
     writeRun: (name, run) => write(`writing run ${run.number} of ${name}`, () => writeRun(room, name, run)),
     unfinishedRuns: (name) => read(`reading the runs of ${name}`, () => unfinishedRuns(room, name)),
+    writeBeginning: (name, number, beginning) =>
+      write(`writing the beginning of run ${number} of ${name}`, () => writeBeginning(room, name, number, beginning)),
+    readBeginning: (name, number) =>
+      read(`reading the beginning of run ${number} of ${name}`, () => readBeginning(room, name, number)),
     removeRunFolder: (name, number) => write(`removing run ${number} of ${name}`, () => removeRunFolder(room, name, number)),
     runFolder: (name, number) => write(`making the folder of run ${number} of ${name}`, () => makeRunFolder(room, name, number)),
     undoFolder: (name, run) => paths.undo(name, run),
@@ -116,7 +123,12 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
       read(`reading the manifest of point ${number} of ${name}`, async () => generationManifest(room, await key(), name, number)),
     generationFolder: (name, number) => paths.generation(name, number),
 
-    prepare: (name, number) => write(`preparing point ${number} of ${name}`, (vault) => prepare(room, vault, name, number)),
+    prepare: (name, number) =>
+      write(`preparing point ${number} of ${name}`, async (vault) => {
+        // What could not be sealed need not be dumped.
+        await key();
+        return prepare(room, vault, name, number);
+      }),
     seal: (making, manifest, digests) =>
       write(`sealing point ${making.number} of ${making.job}`, async () => seal(room, await key(), making, manifest, digests)),
     thin: (making, parent, onProgress) =>
@@ -126,20 +138,33 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
         const parentLink = parent === null ? null : `../${parent}`;
         return thin({ staging: making.staging, into: making.folder, chain: folders, parentLink }, onProgress);
       }),
+    keep: (making, parent, onProgress) =>
+      write(`keeping point ${making.number} of ${making.job}`, async () => {
+        const chain = (await chainOf(room, await key(), making.job, parent)).map(({ number }) =>
+          paths.generation(making.job, number),
+        );
+        const { staging, folder: into } = making;
+        return thin({ staging, into, chain, parentLink: `../${parent}`, pages: "keep" }, onProgress);
+      }),
+    consume: (name, number, by) =>
+      write(`writing down what is left of point ${number} of ${name}`, async () =>
+        consume(room, await key(), { job: name, number, by }),
+      ),
     discard: (making) => write(`discarding point ${making.number} of ${making.job}`, () => discard(room, making)),
     sweepLeftovers: (name) => write(`sweeping ${name}`, (vault) => sweepLeftovers(room, vault, name)),
     remove: (name, number) => write(`removing point ${number} of ${name}`, () => removeGeneration(room, name, number)),
 
     verifyChain: (name, number, onProgress) =>
       read(`verifying point ${number} of ${name}`, async () => {
-        const { members, broken } = await readChain(room, await key(), name, number);
-        // What stands on nothing has its pages nowhere: there is no more to find out.
-        if (broken !== null) return [broken.damage];
-        const folders = members.map((manifest) => ({ ...manifest, folder: paths.generation(name, manifest.number) }));
-        return verifyFolders(folders, onProgress);
+        const wanted = { job: name, numbers: [number], reading: everything };
+        return (await verifyChains(room, await key(), wanted, onProgress)).damage;
       }),
-    fold: (name, number, parent, onProgress) =>
-      write(`folding point ${number} of ${name}`, async () => fold(room, await key(), { job: name, number, parent }, onProgress)),
+    verifyChains: (name, numbers, reading, onProgress, pace) =>
+      read(`verifying ${name}`, async () => verifyChains(room, await key(), { job: name, numbers, reading }, onProgress, pace)),
+    fold: (name, number, parent, onProgress, pace) =>
+      write(`folding point ${number} of ${name}`, async () =>
+        fold(room, await key(), { job: name, number, parent, pace }, onProgress),
+      ),
     dedup: (name, number, onProgress) =>
       write(`deduplicating point ${number} of ${name}`, async () => dedup(room, await key(), { job: name, number }, onProgress)),
     pageUse: (name, number) =>
@@ -147,6 +172,18 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
         const chain = await chainOf(room, await key(), name, number);
         return pageUse(chain.map((manifest) => ({ ...manifest, folder: paths.generation(name, manifest.number) })));
       }),
+    samplePages: (name, number, most, seed) =>
+      read(`reading pages of point ${number} of ${name}`, async () => {
+        const chain = await chainOf(room, await key(), name, number);
+        return samplePages(
+          chain.map((manifest) => paths.generation(name, manifest.number)),
+          most,
+          seed,
+        );
+      }),
+    drillFolder: (name, number) => write(`making room for a drill of ${name}`, () => makeDrillFolder(room, name, number)),
+    drillFolders: (name) => read(`looking for drills of ${name}`, () => drillFolders(room, name)),
+    removeDrill: (name, folder) => write(`removing ${folder}`, () => removeDrill(room, name, folder)),
     findImages: (folder) =>
       read(`looking for images in ${folder}`, () => findImages(path.resolve(folder), options.holes ?? noHoles)),
     bringIn: (making, chain, parent) =>

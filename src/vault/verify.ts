@@ -1,27 +1,9 @@
 import path from "node:path";
-import type { Damage } from "../engine/ports.ts";
-import { isPagemapName } from "../images/image-names.ts";
-import { planFlatten } from "../images/page-plan.ts";
-import { readLine } from "./pages-folder.ts";
+import type { Damage, Pace } from "../engine/ports.ts";
 import { checkFolder, type SealedFolder } from "./pages-check.ts";
 import { damageOf } from "./pages-damage.ts";
-import { describeHole } from "./pages-holes.ts";
 import { digestFile } from "./pages-move.ts";
-
-/**
- * Reads a chain back: the generation, its parent, and so on to the base. {@link checkStructure}, then {@link checkDigests}. Gives the
- * damage found, oldest generation first; empty means whole. Ends on any damage, truncation included. What is not
- * damage (no permission, too many open files) is thrown.
- */
-export async function verifyFolders(
-  chain: readonly SealedFolder[],
-  onProgress: (bytes: number, total: number) => void,
-): Promise<readonly Damage[]> {
-  const structure = await checkStructure(chain);
-  const found = new Set(structure.map(({ number, file }) => `${number}/${file}`));
-  const content = await checkDigests(chain, onProgress);
-  return oldestFirst([...structure, ...content.filter(({ number, file }) => !found.has(`${number}/${file}`))]);
-}
+import { checkPages } from "./resolve-check.ts";
 
 /**
  * The fast part, which reads no pages: the files that should be there and no others, with their lengths; links; pagemaps
@@ -30,19 +12,14 @@ export async function verifyFolders(
 export async function checkStructure(chain: readonly SealedFolder[]): Promise<readonly Damage[]> {
   const damage: Damage[] = [];
   for (const member of chain) damage.push(...(await checkFolder(member)));
-  const [head] = chain;
-  for (const file of Object.keys(head?.digests ?? {}).filter(isPagemapName)) {
-    // A pagemap that cannot be read has been reported where it lies.
-    const why = await unheld(chain, file).catch((error: unknown) => (damageOf(error) === null ? Promise.reject(error) : null));
-    if (why !== null && head !== undefined) damage.push({ number: head.number, file, why });
-  }
-  return oldestFirst(damage);
+  return oldestFirst([...damage, ...(await checkPages([chain], new Set()))]);
 }
 
 /** The slow part: every file's length and SHA-256, the oldest generation first. `total` is what the manifests tell of. */
 export async function checkDigests(
   chain: readonly SealedFolder[],
   onProgress: (bytes: number, total: number) => void,
+  pace?: Pace,
 ): Promise<readonly Damage[]> {
   const files = chain
     .toReversed()
@@ -52,7 +29,8 @@ export async function checkDigests(
   let done = 0;
   for (const { number, folder, file, digest } of files) {
     const before = done;
-    const found = await digestFile(path.join(folder, file), (bytes) => onProgress((done += bytes), total)).catch(damageOrThrow);
+    const onBytes = (bytes: number): void => onProgress((done += bytes), total);
+    const found = await digestFile(path.join(folder, file), onBytes, pace).catch(damageOrThrow);
     done = before + digest.bytes;
     if (typeof found === "string") damage.push({ number, file, why: found });
     else if (found.bytes !== digest.bytes)
@@ -62,22 +40,12 @@ export async function checkDigests(
   return damage;
 }
 
-/** The first pages of a memory that nobody in the chain holds, in words; `null`: all are held. */
-async function unheld(chain: readonly SealedFolder[], name: string): Promise<string | null> {
-  const line = await readLine(
-    chain.map(({ folder }) => folder),
-    name,
-  );
-  for (const piece of planFlatten(line)) if (piece.what === "held" && piece.by.type === "hole") return describeHole(piece.by);
-  return null;
-}
-
 function damageOrThrow(error: unknown): string {
   const why = damageOf(error);
   if (why === null) throw error;
   return why;
 }
 
-function oldestFirst(damage: readonly Damage[]): readonly Damage[] {
+export function oldestFirst(damage: readonly Damage[]): readonly Damage[] {
   return damage.toSorted((a, b) => a.number - b.number);
 }

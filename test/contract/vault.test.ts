@@ -184,10 +184,10 @@ describe("the vault's own files", () => {
     await take(await open(), 1);
     await rename(inVault("key"), at("key.away"));
     const vault = await open();
-    expect(await codeOf(vault.manifest(lj, 1))).toBe("vault-file-damaged");
-    expect(await codeOf(take(vault, 2))).toBe("vault-file-damaged");
+    expect(await codeOf(vault.manifest(lj, 1))).toBe("key-unusable");
+    expect(await codeOf(take(vault, 2))).toBe("key-unusable");
     await rm(inVault("holdfast-vault.json"));
-    expect(await codeOf((await open()).writeJob(aJob()))).toBe("vault-file-damaged");
+    expect(await codeOf((await open()).writeJob(aJob()))).toBe("key-unusable");
     await rename(at("key.away"), inVault("key"));
     const again = await open();
     await again.writeJob(aJob());
@@ -197,10 +197,10 @@ describe("the vault's own files", () => {
   test("a key that others may read, or of the wrong form, is refused", async () => {
     await take(await open(), 1);
     await chmod(inVault("key"), 0o644);
-    expect(await codeOf((await open()).manifest(lj, 1))).toBe("vault-file-damaged");
+    expect(await codeOf((await open()).manifest(lj, 1))).toBe("key-unusable");
     await chmod(inVault("key"), 0o600);
     await writeFile(inVault("key"), "short\n");
-    expect(await codeOf((await open()).manifest(lj, 1))).toBe("vault-file-damaged");
+    expect(await codeOf((await open()).manifest(lj, 1))).toBe("key-unusable");
   });
 
   test("a key kept elsewhere is made there, and one host's key serves two vaults", async () => {
@@ -209,7 +209,7 @@ describe("the vault's own files", () => {
     await take(await open({ keyPath, path: at("other") }), 1);
     expect(await readdir(inVault())).not.toContain("key");
     expect((await (await open({ keyPath, path: at("other") })).manifest(lj, 1)).number).toBe(1);
-    expect(await codeOf((await open({ keyPath: at("none") })).manifest(lj, 1))).toBe("vault-file-damaged");
+    expect(await codeOf((await open({ keyPath: at("none") })).manifest(lj, 1))).toBe("key-unusable");
   });
 });
 
@@ -339,6 +339,18 @@ describe("runs and folders", () => {
     await vault.removeRunFolder(lj, 1);
     expect(await vault.unfinishedRuns(lj)).toEqual([]);
     expect(await readdir(inVault("jobs/lj/runs"))).toEqual(["2"]);
+  });
+
+  test("what a restore is about to do is kept in its run's folder, and goes with it", async () => {
+    const vault = await open();
+    expect(await vault.readBeginning(lj, 2)).toBeNull();
+    await vault.writeBeginning(lj, 2, { from: 41, at: 7, by: "service" });
+    expect((await vault.unfinishedRuns(lj)).map((run) => run.number)).toEqual([2]);
+    expect(await (await open()).readBeginning(lj, 2)).toEqual({ from: 41, at: 7, by: "service" });
+    await vault.writeRun(lj, aRun(2, { from: 41 }));
+    expect(await vault.readBeginning(lj, 2)).toEqual({ from: 41, at: 7, by: "service" });
+    await vault.removeRunFolder(lj, 2);
+    expect(await vault.readBeginning(lj, 2)).toBeNull();
   });
 
   test("the folder of output is there, closed to others", async () => {
@@ -662,13 +674,14 @@ describe("a manifest", () => {
     expect(await codeOf((await open()).manifest(lj, 1))).toBe("manifest-forged");
   });
 
-  test("of another host is forged, and the layout of its text means nothing", async () => {
+  test("under another key cannot be judged, and the layout of its text means nothing", async () => {
     await take(await open(), 1);
     const { mac, format, ...rest } = JSON.parse(await readFile(file(), "utf8"));
     await writeFile(file(), JSON.stringify({ mac, ...rest, format }));
     expect((await (await open()).manifest(lj, 1)).id).toBe("id-1");
     await writeFile(inVault("key"), `${"ab".repeat(32)}\n`);
-    expect(await codeOf((await open()).manifest(lj, 1))).toBe("manifest-forged");
+    // Not the manifest is wrong then, but the key.
+    expect(await codeOf((await open()).manifest(lj, 1))).toBe("key-unusable");
   });
 
   test("cut short, empty or of a newer format is told as such", async () => {

@@ -1,4 +1,4 @@
-import type { ProcessIdentity } from "../../src/domain/run.ts";
+import type { Ending, ProcessIdentity } from "../../src/domain/run.ts";
 import type { Damage, EngineEvent, Launched, Notice, Ports } from "../../src/engine/ports.ts";
 import { fakeCatalogue } from "./catalogue.ts";
 import { fakeVault } from "./vault.ts";
@@ -15,6 +15,12 @@ export type Machine = {
   readonly alive: Set<number>;
   /** The named step is not done: this is thrown in its place, each time. */
   readonly failing: Map<string, Error>;
+  /** What inits wrote at the end, by run folder. */
+  readonly endings: Map<string, Ending>;
+  /** Another boot id from now on. */
+  reboot: () => void;
+  /** How many of the pages a drill compares are not as they should be. */
+  differing: number;
   /** Called at each sleep of the clock, with the milliseconds since the start. */
   onSleep: (now: number) => void | Promise<void>;
 };
@@ -28,6 +34,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
   const alive = new Set([self]);
   const failing = new Map<string, Error>();
   let [now, random, pid] = [0, 0, 100];
+  let boot = "boot";
   /** Run folder to what lives there. */
   const launched = new Map<string, Launched>();
   const step = (what: string): void => {
@@ -36,7 +43,10 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
     if (error) throw error;
   };
   const begin = (runFolder: string): Launched => {
-    const [init, root] = [identity(++pid), identity(++pid)];
+    const [init, root] = [
+      { ...identity(++pid), bootId: boot },
+      { ...identity(++pid), bootId: boot },
+    ];
     alive.add(init.pid).add(root.pid);
     launched.set(runFolder, { init, root, rootVpid: 300 });
     return { init, root, rootVpid: 300 };
@@ -51,7 +61,12 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
     notices,
     alive,
     failing,
+    endings: new Map(),
+    reboot() {
+      boot += "+";
+    },
     onSleep: () => undefined,
+    differing: 0,
     ports: {
       catalogue: fakeCatalogue(),
       vault: fakeVault(step, damage),
@@ -91,7 +106,17 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
           if (there) for (const one of [there.init.pid, there.root.pid]) alive.delete(one);
           launched.delete(runFolder);
         },
-        ending: async () => null,
+        ending: async (runFolder) => machine.endings.get(runFolder) ?? null,
+        endedAt: async () => null,
+      },
+      isolation: {
+        async bringBack({ restore }, whileStopped) {
+          step("bring back in isolation");
+          const copied = { copied: ["/"], readOnly: [] };
+          const next = await whileStopped({ ...copied, differences: async (pages) => pages.slice(0, machine.differing) });
+          step(next);
+          return next === "end" ? null : begin(restore.runFolder);
+        },
       },
       files: {
         async capture() {
@@ -111,7 +136,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
       host: {
         kernel: () => "6.18",
         hostname: () => "here",
-        bootId: () => "boot",
+        bootId: () => boot,
         isRoot: () => true,
         availableMemory: () => 2 ** 40,
       },

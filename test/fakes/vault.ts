@@ -1,7 +1,7 @@
 import type { Head } from "../../src/domain/head.ts";
 import type { Job, JobName } from "../../src/domain/job.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
-import type { Run } from "../../src/domain/run.ts";
+import type { Beginning, Run } from "../../src/domain/run.ts";
 import type { Damage, Marks, Vault } from "../../src/engine/ports.ts";
 import { Fault } from "../../src/faults/fault.ts";
 
@@ -51,8 +51,14 @@ export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
         .filter((number) => !runs.has(number))
         .map((number) => ({ number, folder: `/vault/runs/${number}`, undoFolder: `/vault/undo/${number}` }));
     },
+    async writeBeginning(name, number, beginning) {
+      kept(name).folders.add(number);
+      kept(name).beginnings.set(number, beginning);
+    },
+    readBeginning: async (name, number) => kept(name).beginnings.get(number) ?? null,
     async removeRunFolder(name, number) {
       step(`remove run folder ${number}`);
+      kept(name).beginnings.delete(number);
       kept(name).folders.delete(number);
     },
     logFile: async (_, file) => `/vault/logs/${file}`,
@@ -77,6 +83,16 @@ export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
       step("thin");
       return { digests: {}, pagesKept: 1, pagesShared: 0, bytesRead: 4096, bytesWritten: 4096, highestPid: 300, processes: 1 };
     },
+    async keep() {
+      step("keep");
+      return { digests: {}, pagesKept: 1, pagesShared: 0, bytesRead: 4096, bytesWritten: 4096, highestPid: 300, processes: 1 };
+    },
+    async consume(name, number, by) {
+      step(`consume ${number}`);
+      const sealed = kept(name).sealed;
+      const manifest = sealed.get(number);
+      if (manifest) sealed.set(number, { ...manifest, consumed: { by, holeBytes: 0 } });
+    },
     async seal({ job, number }, manifest, digests) {
       step(`seal ${number}`);
       kept(job).sealed.set(number, { ...manifest, digests });
@@ -90,10 +106,32 @@ export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
       kept(name).sealed.delete(number);
     },
     verifyChain: async (_, number) => damage.filter((one) => one.number === number),
-    fold: async () => ({ bytesMoved: 0 }),
+    verifyChains: async (_, numbers) => ({
+      damage: damage.filter((one) => numbers.includes(one.number)),
+      read: { files: 0, bytes: 0 },
+      unread: [],
+    }),
+    async fold(name, number, parent) {
+      const { sealed } = kept(name);
+      const [own, below] = [sealed.get(number), parent === null ? undefined : sealed.get(parent)];
+      const link = below === undefined ? null : { number: below.number, id: below.id };
+      if (own) sealed.set(number, { ...own, kind: link === null ? "base" : "increment", parent: link });
+      return { bytesMoved: 0 };
+    },
     dedup: async () => ({ pagesDropped: 0 }),
     pageUse: async () => new Map(),
     findImages: async () => [],
+    samplePages: async () => ({ pages: [{ vpid: 300, page: 16, bytes: new Uint8Array(4096), unsteady: [] }], total: 9 }),
+    async drillFolder(name, number) {
+      step(`drill folder ${number}`);
+      kept(name).drills.add(`/vault/.drill-${number}`);
+      return `/vault/.drill-${number}`;
+    },
+    drillFolders: async (name) => [...kept(name).drills],
+    async removeDrill(name, folder) {
+      step(`remove ${folder}`);
+      kept(name).drills.delete(folder);
+    },
     bringIn: async () => undefined,
     flatten: async () => ({ bytes: 0 }),
     freeSpace: async () => ({ vault: 2 ** 40, staging: 2 ** 40 }),
@@ -106,10 +144,21 @@ type Kept = {
   marks: Marks;
   readonly runs: Map<number, Run>;
   readonly folders: Set<number>;
+  readonly drills: Set<string>;
+  readonly beginnings: Map<number, Beginning>;
   readonly sealed: Map<number, Manifest>;
 };
 
 function empty(): Kept {
   const head: Head = { lastNumber: 0, bits: { type: "unknown", why: "no generation has been taken yet" } };
-  return { job: null, head, marks: {}, runs: new Map(), folders: new Set(), sealed: new Map() };
+  return {
+    job: null,
+    head,
+    marks: {},
+    runs: new Map(),
+    folders: new Set(),
+    drills: new Set(),
+    beginnings: new Map(),
+    sealed: new Map(),
+  };
 }

@@ -18,14 +18,15 @@ const cache = process.env["HOLDFAST_TEST_LAB"] ?? "/var/cache/holdfast/lab";
 
 /** vitest's globalSetup: builds what is not built yet. With `HOLDFAST_REQUIRE_LAB=1` a lab that cannot be built is an error. */
 export async function setup(project: TestProject): Promise<void> {
-  const lab = await prepare();
+  const lab = await prepareLab();
   if (!lab.ready && process.env["HOLDFAST_REQUIRE_LAB"] === "1")
     throw new Error(`HOLDFAST_REQUIRE_LAB=1, but the lab cannot be built: ${lab.why}`);
   if (!lab.ready) process.stderr.write(`lab floor skipped: ${lab.why}\n`);
   project.provide("lab", lab);
 }
 
-async function prepare(): Promise<LabReady> {
+/** The images, built if they are not; or why there are none. */
+export async function prepareLab(): Promise<LabReady> {
   if (process.platform !== "linux" || process.arch !== "x64")
     return { ready: false, why: `needs Linux on x86-64, this is ${process.platform} on ${process.arch}` };
   if (process.geteuid?.() !== 0) return { ready: false, why: "needs root, for the owners of the files in its image" };

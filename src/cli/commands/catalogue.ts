@@ -12,17 +12,18 @@ export function addCatalogue(root: Command, session: Session): void {
   subcommand(group, "rebuild", "make the catalogue again from the vault's manifests alone", "holdfast catalogue rebuild").action(
     async (options: Common) => {
       const report = await rebuildCatalogue(session.settings(options));
-      const { jobs, runs, generations, damaged, setAside } = report;
+      const { jobs, runs, generations, damaged, unread, setAside } = report;
       print(
         options.json === true,
-        { jobs, runs, generations, damaged, setAside },
+        { jobs, runs, generations, damaged, unread, setAside },
         [
           `${jobs} jobs, ${runs} runs, ${generations} generations`,
           ...(setAside === null ? [] : [`the old catalogue is kept as ${setAside}`]),
           ...damaged.map((one) => `damaged: ${one.job} point ${one.number}: ${one.why}`),
+          ...unread.map((one) => `passed over: ${one.job}: ${one.why}`),
         ].join("\n"),
       );
-      if (damaged.length > 0) session.exitStatus = 13;
+      if (damaged.length + unread.length > 0) session.exitStatus = 13;
     },
   );
 }

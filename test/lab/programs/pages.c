@@ -3,6 +3,8 @@
  *
  *   pages run LOG MICROS [steady]     goes on until a file `stop` is in the working directory, then ends with 7; with a file `exec` there it
  *                            becomes a new `pages run LOG.next MICROS` under the same pid; `steady` leaves out `dropped` and `moved`
+ *                            with a link `gate` there that says a number it waits, from that step on, until the link says a greater one or
+ *                            `stop` is there, and then looks at all its memory again
  *   pages verify LOG         0 if LOG holds every step's line once, in order, and nothing else
  *
  * What the kinds of memory are for: `hot` is written at each step, `ring` seldom (a lost interval stays lost for hundreds of steps), `still`
@@ -135,6 +137,23 @@ static void child(int in, int out)
 	exit(0);
 }
 
+/* A link, not a file: at no moment is there a descriptor more, which a dump would hold and a restore would look for. */
+static void wait_at_gate(long step)
+{
+	char number[32];
+	for (int waited = 0;; waited = 1) {
+		ssize_t length = readlink("gate", number, sizeof number - 1);
+		if (length > 0)
+			number[length] = 0;
+		if (length <= 0 || atol(number) > step || !access("stop", F_OK)) {
+			if (waited)
+				check_all(step);
+			return;
+		}
+		pace(20000);
+	}
+}
+
 static int line(char *text, long step)
 {
 	return sprintf(text, "step %06ld %016llx\n", step, (unsigned long long)mix(step, 1));
@@ -209,6 +228,7 @@ int main(int argc, char **argv)
 			must(0, "exec");
 		}
 		pace(argc > 3 ? atol(argv[3]) : 0);
+		wait_at_gate(step);
 	}
 	close(to[1]);
 	must(waitpid(kid, &status, 0) == kid, "wait");

@@ -107,6 +107,10 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
     await truncate(pages, 4096);
     expect(await restore("--fallback")).toMatchObject({ point: 2, passedOver: [{ number: 3 }] });
     expect(await numbers()).toEqual([1, 2]);
+    const shown = await world.run(["status", "job"]);
+    expect(shown.status).toBe(13);
+    expect(shown.stdout).toContain("job: generation 3 is damaged; point 2 is the newest still offered (`holdfast restore job`)");
+    expect(shown.stdout).not.toContain("\u001b");
     await countsOn();
   });
 
@@ -117,6 +121,7 @@ describe.skipIf(!platform.ready)(`a job through the commands${reason}`, () => {
     expect(await world.fault(["restore", "job", "--replace"])).toMatchObject({ status: 13, code: "point-damaged" });
     expect((await job()).run).toEqual(run);
     await rm(path.join(world.vault, "jobs/job/generations/2/pages-1.img"));
+    expect(await world.fault(["verify", "job", "--read-data", "1/7"])).toMatchObject({ status: 2, code: "share-invalid" });
     expect(await restore("--replace", "--fallback", "--no-take", "--point", "2")).toMatchObject({
       point: 1,
       passedOver: [{ number: 2 }],

@@ -11,8 +11,8 @@ import { aJob, aManifest, aRun } from "../../unit/vault/specimens.ts";
 const PAGES = 2048;
 export const made = "made" as JobName;
 
-/** A vault with one job of `count` generations in one chain, made up without CRIU: two memories, one of them shared, of 8 MiB each. */
-export async function makeChain(vaultFolder: string, count: number): Promise<void> {
+/** A vault with one job of `count` generations in one chain, made up without CRIU: two memories, one of them shared, of 8 MiB each if not said. */
+export async function makeChain(vaultFolder: string, count: number, pagesEach = PAGES): Promise<void> {
   const random = (): string => randomBytes(16).toString("hex");
   const vault = await openVault({ path: vaultFolder, stagingPath: null, keyPath: null, random, now: () => 77 });
   await vault.writeJob(aJob(made, { keep: "all", schedule: null, intent: "stopped" }));
@@ -20,23 +20,26 @@ export async function makeChain(vaultFolder: string, count: number): Promise<voi
   await vault.writeRun(made, aRun(1, { endedAt: 9, ending: { type: "exited", status: 0 } }));
   for (let number = 1; number <= count; number++) {
     const making = await vault.prepare(made, number);
-    await writeDump(making.staging, [memory("pagemap-300.img", 1, number), memory("pagemap-shmem-65539.img", 2, number)]);
+    await writeDump(making.staging, [
+      memory("pagemap-300.img", 1, number, pagesEach),
+      memory("pagemap-shmem-65539.img", 2, number, pagesEach),
+    ]);
     const parent = number === 1 ? null : { number: number - 1, id: `id-${number - 1}` };
     const { digests, pagesKept } = await vault.thin(making, parent?.number ?? null, () => undefined);
-    const pages = { scanned: 2 * PAGES, written: 2 * PAGES, skipped: 0, kept: pagesKept };
+    const pages = { scanned: 2 * pagesEach, written: 2 * pagesEach, skipped: 0, kept: pagesKept };
     await vault.seal(making, aManifest(number, { job: made, kind: parent ? "increment" : "base", parent, pages }), digests);
     await vault.writeHead(made, { lastNumber: number, bits: { type: "unknown", why: "made up" } });
   }
 }
 
 /** Page p last changed in the newest generation that is p modulo 7: each generation holds pages that all later ones read from it. */
-function memory(name: string, pagesId: number, number: number): Memory {
-  const bytes = Buffer.alloc(PAGES * PAGE);
-  for (let page = 0; page < PAGES; page++) {
+function memory(name: string, pagesId: number, number: number, pagesEach: number): Memory {
+  const bytes = Buffer.alloc(pagesEach * PAGE);
+  for (let page = 0; page < pagesEach; page++) {
     const changedIn = Math.max(1, number - ((number + 7 - (page % 7)) % 7));
     bytes.fill(`${name} page ${page} of ${changedIn};`, page * PAGE, (page + 1) * PAGE);
   }
-  return { name, pagesId, entries: [{ page: 16, pages: PAGES, flags: PRESENT }], bytes };
+  return { name, pagesId, entries: [{ page: 16, pages: pagesEach, flags: PRESENT }], bytes };
 }
 
 /** A word for every page of every memory of each generation that is there, by its number. */

@@ -12,7 +12,7 @@ import { readStatsDump } from "../../../src/images/stats-dump.ts";
 import { flatten } from "../../../src/vault/flatten.ts";
 import type { SealedFolder } from "../../../src/vault/pages-check.ts";
 import { thin } from "../../../src/vault/thin.ts";
-import { verifyFolders } from "../../../src/vault/verify.ts";
+import { everything, readBack } from "../../../src/vault/read-back.ts";
 import { contentOf, ignore, scratchFolder } from "../../integration/vault-pages/image-folders.ts";
 
 const run = promisify(execFile);
@@ -119,7 +119,7 @@ describe.skipIf(reason !== null)(`with real CRIU${reason === null ? "" : ` (skip
       if (k > 1) expect(report.pagesKept).toBeLessThan(written / 4);
       const processes = readPstree(await readFile(at(k, "pstree.img")), "pstree.img");
       expect(report).toMatchObject({ processes: 3, highestPid: highestPid(processes) });
-      expect(await verifyFolders(chain, ignore)).toEqual([]);
+      expect((await readBack([chain], everything, ignore)).damage).toEqual([]);
     }
   }, 120_000);
 

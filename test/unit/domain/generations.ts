@@ -5,7 +5,7 @@ export const minute = 60_000;
 
 /**
  * Generations of one job in the short writing of the tests: `B1 i2 i3 | B4 i5`. A letter after the number is the state (`x` damaged,
- * `f` failed, `e` expired), `<n` another parent than the one before, `|` the next timeline (and run). Generation n was taken in minute n.
+ * `f` failed, `e` expired, `c` consumed), `<n` another parent than the one before, `|` the next timeline (and run). Generation n was taken in minute n.
  */
 export function chainOf(text: string): readonly Generation[] {
   const generations: Generation[] = [];
@@ -15,7 +15,7 @@ export function chainOf(text: string): readonly Generation[] {
       timeline += 1;
       continue;
     }
-    const parts = /^([Bi])(\d+)([xfe]?)(?:<(\d+))?$/.exec(word);
+    const parts = /^([Bi])(\d+)([xfec]?)(?:<(\d+))?$/.exec(word);
     if (!parts) throw new Error(`not a generation: ${word}`);
     const number = Number(parts[2]);
     const isBase = parts[1] === "B";
@@ -30,6 +30,7 @@ export function chainOf(text: string): readonly Generation[] {
 function state(letter: string | undefined): GenerationState {
   if (letter === "x") return "damaged";
   if (letter === "f") return "failed";
+  if (letter === "c") return "consumed";
   return letter === "e" ? "expired" : "sealed";
 }
 

@@ -37,12 +37,56 @@ describe("the pages of what expires", () => {
     expect(planned("B1x i2 i3 i4", 2, 4)).toBe("4 !2");
   });
 
+  test("consumed ones stay while anything stands on them, and go with the last of it", () => {
+    expect(planned("B1c i2c i3")).toBe("");
+    expect(planned("B1c i2c i3 | B4", 3)).toBe("3 2 1");
+    expect(planned("B1c i2c | B3")).toBe("2 1");
+    expect(planned("B1c i2c i3x", 2)).toBe("!2");
+  });
+
   test("a generation withdrawn by a pass that was cut off is folded and swept by the next one", () => {
     const generations = chainOf("B1 i2e i3 i4");
     const policy = parsePolicy("all");
     const plan = planExpire({ generations, points: restorePoints(generations), policy, zone: "UTC", restoredFrom: new Set() });
     expect(plan).toMatchObject({ expired: [], folds: [{ number: 3, parent: 1 }], sweeps: [2] });
     expect(plan.kept.map(({ number }) => number)).toEqual([1, 3, 4]);
+  });
+});
+
+describe("a point that did not come back", () => {
+  const gone = (text: string, keep: string, proven: number | null = null, held: number | null = null) => {
+    const generations = chainOf(text).map((one) => ({
+      ...one,
+      provenAt: one.number === proven ? 1 : null,
+      held: one.number === held,
+    }));
+    const failed = new Set(generations.filter((one) => one.state === "failed").map((one) => one.number));
+    const facts = { generations, points: restorePoints(generations), policy: parsePolicy(keep), zone: "UTC" };
+    const plan = planExpire({ ...facts, restoredFrom: failed });
+    expect(plan.kept.map(({ number }) => number).filter((number) => failed.has(number))).toEqual([]);
+    return plan.expired.filter(({ number }) => failed.has(number)).map(({ number }) => number);
+  };
+
+  test("goes when a newer one is proven, whatever the policy", () => {
+    expect(gone("B1 i2f i3", "all", 3)).toEqual([2]);
+    expect(gone("B1 i2f i3", "all", 1)).toEqual([]);
+    expect(gone("B1 i2 i3f", "all", 2)).toEqual([]);
+  });
+
+  test("goes when no rule would want it, though a run came from it", () => {
+    expect(gone("B1 i2f i3 i4 i5", "last=3")).toEqual([2]);
+    expect(gone("B1 i2f i3 i4", "last=3")).toEqual([]);
+  });
+
+  test("stays when it is held, and while there is no restore point at all", () => {
+    expect(gone("B1 i2f i3 i4 i5", "last=1", 5, 2)).toEqual([]);
+    expect(gone("B1f i2f", "last=1")).toEqual([]);
+  });
+
+  test("takes no place from a restore point", () => {
+    const generations = chainOf("B1 i2 i3f i4f");
+    const facts = { generations, points: restorePoints(generations), policy: parsePolicy("last=2"), zone: "UTC" };
+    expect(planExpire({ ...facts, restoredFrom: new Set() }).kept.map(({ number }) => number)).toEqual([1, 2]);
   });
 });
 

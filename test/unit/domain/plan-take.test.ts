@@ -11,11 +11,13 @@ const sure: TakeFacts = {
   criu: "4.2.1",
   tracking: "compare",
   maxChain: 24,
+  dedup: "exact",
+  restoredFrom: new Set(),
   generations: chainOf("B1 i2 i3"),
 };
 
 test("an increment is taken where everything is certain, and names its parent", () => {
-  expect(planTake(sure)).toEqual({ kind: "increment", parent: 3, reason: "the pages changed since generation 3" });
+  expect(planTake(sure)).toEqual({ kind: "increment", parent: 3, dedup: "exact", reason: "the pages changed since generation 3" });
 });
 
 test.each<[string, Partial<TakeFacts>, string]>([
@@ -71,4 +73,46 @@ test("a chain never grows beyond max-chain, and reaches it", () => {
     expect(Math.max(...chains)).toBe(maxChain);
     expect(kinds).toContain("base");
   }
+});
+
+const inDump = {
+  ...sure,
+  bits: { ...known, tracking: "soft-dirty" },
+  tracking: "soft-dirty",
+  dedup: "in-dump",
+  generations: chainOf("B1c i2c i3"),
+} as const satisfies TakeFacts;
+
+test("in-dump takes pages out of a chain that nothing but the head needs", () => {
+  expect(planTake(inDump)).toMatchObject({ kind: "increment", parent: 3, dedup: "in-dump" });
+  expect(planTake({ ...inDump, bits: { ...inDump.bits, generation: 1, id: "id1" }, generations: chainOf("B1") })).toMatchObject({
+    kind: "increment",
+    dedup: "in-dump",
+  });
+});
+
+test.each<[string, Partial<TakeFacts>, string]>([
+  ["an older point of the chain is offered", { generations: chainOf("B1 i2c i3") }, "generation 1 needs the chain"],
+  ["an older one was withdrawn and is not swept yet", { generations: chainOf("B1e i2c i3") }, "generation 1 needs the chain"],
+  ["another generation stands on the chain", { generations: chainOf("B1c i2c i3 i4<2") }, "generation 4 needs the chain"],
+  [
+    "the head is held",
+    { generations: chainOf("B1c i2c i3").map((one) => ({ ...one, held: one.number === 3 })) },
+    "generation 3 needs the chain",
+  ],
+  [
+    "the head is proven",
+    { generations: chainOf("B1c i2c i3").map((one) => ({ ...one, provenAt: one.number === 3 ? 1 : null })) },
+    "generation 3 needs the chain",
+  ],
+  ["a run was restored from the head", { restoredFrom: new Set([3]) }, "generation 3 needs the chain"],
+  [
+    "the kernel tracks nothing",
+    { tracking: "compare", bits: known },
+    "without soft-dirty `in-dump` has nothing to leave to a parent",
+  ],
+])("in-dump makes a base where %s", (_, change, reason) => {
+  const plan = planTake({ ...inDump, ...change });
+  expect(plan.kind).toBe("base");
+  expect(plan.reason).toContain(reason);
 });

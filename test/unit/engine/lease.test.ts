@@ -3,6 +3,7 @@ import { withJobLease } from "../../../src/engine/lease.ts";
 import type { Lease } from "../../../src/engine/ports.ts";
 import { named } from "../../contract/catalogue-values.ts";
 import { fakeMachine, identity, type Machine } from "../../fakes/machine.ts";
+import { PassingTime } from "../../fakes/time.ts";
 
 const lj = named("lj");
 
@@ -39,7 +40,7 @@ test("a lease that ran out is taken over though its owner lives", async () => {
   expect(await withJobLease(machine.ports, lj, "take", act)).toBe("done");
 });
 
-test.each(["tend", "expire"])("what happens unasked (%s) is waited for, and refuses nobody", async (verb) => {
+test.each(["tend", "expire", "verify"])("what happens unasked (%s) is waited for, and refuses nobody", async (verb) => {
   const machine = fakeMachine();
   machine.alive.add(77);
   const lease = await held(machine, 77, verb);
@@ -51,15 +52,60 @@ test.each(["tend", "expire"])("what happens unasked (%s) is waited for, and refu
   expect(sleeps).toBe(3);
 });
 
-test("it is not waited for without end, nor by its own kind", async () => {
+test("it is waited for as long as it takes, with one word about it after a second, and by its own kind not at all", async () => {
   const machine = fakeMachine();
   machine.alive.add(77);
-  const lease = await held(machine, 77, "tend");
-  await expect(withJobLease(machine.ports, lj, "tend", act)).rejects.toMatchObject({ code: "busy" });
-  expect(machine.ports.clock.monotonic()).toBe(0);
-  machine.onSleep = async () =>
-    void (await machine.ports.catalogue.renewLease(lease.name, lease.token, machine.ports.clock.now() + 60_000));
-  await expect(withJobLease(machine.ports, lj, "take", act)).rejects.toMatchObject({ code: "busy" });
+  const { catalogue, clock } = machine.ports;
+  const lease = await held(machine, 77, "expire");
+  await expect(withJobLease(machine.ports, lj, "tend", act, "unasked")).rejects.toMatchObject({ code: "busy" });
+  expect(clock.monotonic()).toBe(0);
+  machine.onSleep = async (now) => {
+    if (now < 1000) expect(machine.events).toEqual([]);
+    if (now > 3_600_000) await catalogue.releaseLease(lease.name, lease.token);
+    else await catalogue.renewLease(lease.name, lease.token, clock.now() + 60_000);
+  };
+  expect(await withJobLease(machine.ports, lj, "take", act)).toBe("done");
+  expect(machine.events).toEqual([
+    { type: "notice", job: "lj", text: "waiting for the expire that process 77 has begun; Ctrl-C ends the waiting" },
+  ]);
+});
+
+test("one who has no more than so long waits no longer", async () => {
+  const machine = fakeMachine();
+  machine.alive.add(77);
+  await held(machine, 77, "verify");
+  const ports = { ...machine.ports, limits: { ...machine.ports.limits, leaseMilliseconds: 5000 } };
+  await expect(withJobLease(ports, lj, "take", act)).rejects.toMatchObject({ code: "busy" });
+  expect(machine.ports.clock.monotonic()).toBeLessThan(6000);
+});
+
+test("work that gave the lease back half done waits for whatever comes in between, without a word", async () => {
+  const machine = fakeMachine();
+  machine.alive.add(77);
+  const lease = await held(machine, 77, "restore");
+  machine.onSleep = async (now) => {
+    if (now > 30_000) await machine.ports.catalogue.releaseLease(lease.name, lease.token);
+  };
+  expect(await withJobLease(machine.ports, lj, "expire", act, "resuming")).toBe("done");
+  expect(machine.events).toEqual([]);
+});
+
+test("who waits comes first when unasked work gives the lease back and asks again at once", async () => {
+  const time = new PassingTime();
+  const ports = { ...fakeMachine().ports, clock: time.clock };
+  const order: string[] = [];
+  const work = async (): Promise<void> => {
+    for (let step = 1; step <= 3; step++) {
+      await withJobLease(ports, lj, "expire", async () => time.clock.sleep(1100), step === 1 ? "unasked" : "resuming");
+      order.push(`step ${step}`);
+    }
+  };
+  const asked = async (): Promise<void> => {
+    await time.clock.sleep(10);
+    await withJobLease(ports, lj, "take", async () => order.push("take"));
+  };
+  await time.until(Promise.all([work(), asked()]));
+  expect(order).toEqual(["take", "step 1", "step 2", "step 3"]);
 });
 
 test("the lease is given back after a failure too", async () => {

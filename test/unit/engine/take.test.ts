@@ -61,7 +61,7 @@ test("the service's take that finds another at work is missed, not failed; asked
   const { catalogue, clock } = machine.ports;
   machine.alive.add(77);
   await catalogue.acquireLease(
-    { name: "job:lj", token: "t", owner: identity(77), verb: "verify", expiresAt: clock.now() + 60_000 },
+    { name: "job:lj", token: "t", owner: identity(77), verb: "restore", expiresAt: clock.now() + 60_000 },
     0,
     () => true,
   );

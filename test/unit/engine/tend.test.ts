@@ -5,14 +5,16 @@ import { Fault } from "../../../src/faults/fault.ts";
 import { aJob, named } from "../../contract/catalogue-values.ts";
 import { fakeMachine } from "../../fakes/machine.ts";
 
+const rules = { delay: 5_000, settle: 60_000, attempts: 5 };
+
 test("the end of a run is written down once, and told once", async () => {
   const machine = fakeMachine();
   await start(machine.ports, aJob("lj"));
-  expect(await tend(machine.ports, "ended")).toEqual([]);
+  expect(await tend(machine.ports, "ended", rules)).toEqual([]);
   for (const pid of [101, 102]) machine.alive.delete(pid);
-  expect(await tend(machine.ports, "ended")).toEqual([{ job: "lj", state: "crashed" }]);
+  expect(await tend(machine.ports, "ended", rules)).toMatchObject([{ job: "lj", event: "run-ended", state: "crashed" }]);
   expect((await machine.ports.vault.runs(named("lj")))[0]?.endedAt).not.toBeNull();
-  expect(await tend(machine.ports, "ended")).toEqual([]);
+  expect(await tend(machine.ports, "ended", rules)).toEqual([]);
 });
 
 test("a job that cannot be looked after keeps nobody from the others", async () => {
@@ -24,6 +26,6 @@ test("a job that cannot be looked after keeps nobody from the others", async () 
     if (name === "a") throw Fault.of("vault-file-damaged", { file: "marks.json", why: "no JSON" });
     return {};
   };
-  await expect(tend(machine.ports, "ended")).rejects.toMatchObject({ code: "vault-file-damaged" });
+  await expect(tend(machine.ports, "ended", rules)).rejects.toMatchObject({ code: "vault-file-damaged" });
   expect((await catalogue.runs(named("b")))[0]?.endedAt).not.toBeNull();
 });

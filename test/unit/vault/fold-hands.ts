@@ -2,48 +2,63 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import type { DedupHands } from "../../../src/vault/dedup.ts";
+import { dedupFolder } from "../../../src/vault/dedup-folder.ts";
 import type { FoldHands } from "../../../src/vault/fold.ts";
 import { foldFolder } from "../../../src/vault/fold-folder.ts";
 import type { SealedFolder } from "../../../src/vault/pages-check.ts";
 import { checkStructure } from "../../../src/vault/verify.ts";
 import type { SimDisk } from "./sim-disk.ts";
 
-type Written = {
-  readonly result: Awaited<ReturnType<typeof foldFolder>>;
-  readonly files: readonly (readonly [string, Buffer | string])[];
-};
+type Written<T> = { readonly result: T; readonly files: readonly (readonly [string, Buffer | string])[] };
+type Folded = Awaited<ReturnType<typeof foldFolder>>;
+type Deduped = Awaited<ReturnType<typeof dedupFolder>>;
 type Checked = Awaited<ReturnType<typeof checkStructure>>;
 
 /** By everything that lies in the folders: the same work is done once. */
-const folded = new Map<string, Promise<Written>>();
+const folded = new Map<string, Promise<Written<Folded>>>();
+const deduped = new Map<string, Promise<Written<Deduped>>>();
 const checked = new Map<string, Promise<Checked>>();
 
 /**
  * The real page work, done in a copy of the simulated disk's folders on a real one; what it wrote comes back unsynced, as nothing of it
  * need be durable.
  */
-export function handsOn(disk: SimDisk): FoldHands {
+export function handsOn(disk: SimDisk): FoldHands & DedupHands {
+  type Work<T> = (copies: readonly SealedFolder[], aside: string) => Promise<T>;
+  async function write<T>(
+    known: Map<string, Promise<Written<T>>>,
+    what: string,
+    chain: readonly SealedFolder[],
+    into: string,
+    act: Work<T>,
+  ): Promise<T> {
+    const seen = await fingerprint(disk, chain, what);
+    const work = await remembered(known, seen, () =>
+      inCopy(disk, chain, async (copies, root) => {
+        const aside = path.join(root, "aside");
+        await mkdir(aside);
+        const result = await act(copies, aside);
+        return { result, files: await contentsOf(aside) };
+      }),
+    );
+    for (const [name, content] of work.files) {
+      if (typeof content === "string") disk.putLink(`${into}/${name}`, content);
+      else disk.put(`${into}/${name}`, content);
+    }
+    return work.result;
+  }
   return {
     async checkStructure(chain) {
       const seen = await fingerprint(disk, chain, "check");
       return remembered(checked, seen, () => inCopy(disk, chain, checkStructure));
     },
-    async foldFolder({ chain, parent, into }) {
-      const seen = await fingerprint(disk, chain, `onto ${parent}`);
-      const work = await remembered(folded, seen, () =>
-        inCopy(disk, chain, async (copies, root) => {
-          const aside = path.join(root, "aside");
-          await mkdir(aside);
-          const result = await foldFolder({ chain: copies, parent, into: aside }, () => undefined);
-          return { result, files: await contentsOf(aside) };
-        }),
-      );
-      for (const [name, content] of work.files) {
-        if (typeof content === "string") disk.putLink(`${into}/${name}`, content);
-        else disk.put(`${into}/${name}`, content);
-      }
-      return work.result;
-    },
+    foldFolder: ({ chain, parent, into }) =>
+      write(folded, `onto ${parent}`, chain, into, (copies, aside) =>
+        foldFolder({ chain: copies, parent, into: aside }, () => undefined),
+      ),
+    dedupFolder: (chain, into) =>
+      write(deduped, "dedup", chain, into, (copies, aside) => dedupFolder(copies, aside, () => undefined)),
   };
 }
 
@@ -99,7 +114,7 @@ async function copyOut(disk: SimDisk, from: string, to: string): Promise<void> {
   }
 }
 
-async function contentsOf(folder: string): Promise<Written["files"]> {
+async function contentsOf(folder: string): Promise<Written<unknown>["files"]> {
   const entries = await readdir(folder, { withFileTypes: true });
   return Promise.all(
     entries.map(async (entry) => {

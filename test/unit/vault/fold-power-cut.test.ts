@@ -1,28 +1,35 @@
-import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Vault } from "../../../src/engine/ports.ts";
 import type { Fault } from "../../../src/faults/fault.ts";
-import { entriesOf, IN_PARENT, PAGE, pagemapOf, PRESENT, readPagemap, writePagemap } from "../../../src/images/pagemap.ts";
+import { PAGE } from "../../../src/images/pagemap.ts";
+import { dedup } from "../../../src/vault/dedup.ts";
 import { fold } from "../../../src/vault/fold.ts";
 import { readKey } from "../../../src/vault/identity.ts";
 import { vaultPaths } from "../../../src/vault/paths.ts";
-import { openVault } from "../../../src/vault/vault.ts";
-import { aPage, BASE } from "../images/specimens.ts";
+import {
+  chainOnDisk,
+  everythingLasts,
+  folderOf,
+  letters,
+  namesLast,
+  nothingLasts,
+  openOn,
+  random,
+  readBack,
+  root,
+} from "./chain-on-disk.ts";
 import { handsOn } from "./fold-hands.ts";
-import { type Pick, PowerCut, SimDisk } from "./sim-disk.ts";
-import { aJob, aManifest, lj } from "./specimens.ts";
+import { type Pick, PowerCut, type SimDisk } from "./sim-disk.ts";
+import { lj } from "./specimens.ts";
 
-/** Generations 1 and 3 of `B1 i2 i3 i4` expire: what the engine then does, one step after the other. */
+/** Generations 1 and 3 of `B1 i2 i3 i4` expire, and then 4 is deduplicated: what the engine does, one step after the other. */
 const steps: readonly { readonly name: string; readonly act: (disk: SimDisk) => Promise<unknown> }[] = [
   { name: "folding 4 onto 2", act: (disk) => foldOn(disk, 4, 2) },
   { name: "folding 2 into a base", act: (disk) => foldOn(disk, 2, null) },
   { name: "removing 3", act: async (disk) => (await openOn(disk)).remove(lj, 3) },
   { name: "removing 1", act: async (disk) => (await openOn(disk)).remove(lj, 1) },
+  { name: "dropping from 4 the page that 2 has too", act: (disk) => dedupOn(disk, 4) },
 ];
-
-/** Each page's letters by point: what a reader must find for ever, whatever was folded. */
-const letters: Readonly<Record<number, string>> = { 1: "abcde", 2: "aBcde", 3: "aBCde", 4: "aBCDe" };
 
 const modes = [
   { mode: "names can be exchanged", exchanges: true },
@@ -54,15 +61,21 @@ describe.each(modes)("where $mode,", ({ exchanges }) => {
       [1, 2, 3, 4],
       [1, 2, 4],
       [2, 4],
+      [2, 4],
     ]);
     expect(JSON.parse(content.at(-1) ?? "")).toMatchObject({
       2: { kind: "base", parent: null, link: null, kept: 5, pages: letters[2] },
       4: { kind: "increment", parent: 2, link: "../2", kept: 2, pages: letters[4] },
     });
+    expect(JSON.parse(content.at(-2) ?? "")).toMatchObject({ 4: { parent: 2, kept: 3, pages: letters[4] } });
     const disk = diskBefore(3);
     disk.interrupt({ at: -1, how: "power-cut" });
     await foldOn(disk, 2, null);
     expect(disk.calls).toBe(0);
+    const last = before[4]?.clone();
+    await expect(dedupOn(last as SimDisk, 4)).resolves.toEqual({ pagesDropped: 1 });
+    await expect(dedupOn(last as SimDisk, 4)).resolves.toEqual({ pagesDropped: 0 });
+    expect(await readBack(last as SimDisk)).toBe(content[5]);
   });
 
   async function cutAndCheck(at: number, n: number, picks: readonly Pick[]): Promise<boolean> {
@@ -128,8 +141,8 @@ describe.each(modes)("where $mode,", ({ exchanges }) => {
     },
   );
 
-  test.each([0, 1])(
-    "a fold that is refused at any call says so, and every point reads as before or after (step %i)",
+  test.each([0, 1, 4])(
+    "a rewriting that is refused at any call says so, and every point reads as before or after (step %i)",
     async (at) => {
       for (let n = 0; ; n++) {
         const disk = diskBefore(at);
@@ -210,77 +223,6 @@ test("damage in a generation that must give pages is told, and not taken over un
   await expect(foldOn(disk, 4, 2)).resolves.toEqual({ bytesMoved: PAGE });
 });
 
-/** Pages by letter, small files whole, links and manifests, of every sealed generation. Rejects if anything is unreadable. */
-async function readBack(disk: SimDisk): Promise<string> {
-  const vault = await openOn(disk);
-  const found: Record<number, unknown> = {};
-  for (const number of await vault.sealed(lj)) {
-    const manifest = await vault.manifest(lj, number);
-    for (const [file, digest] of Object.entries(manifest.digests)) {
-      const bytes = await disk.read(`${folderOf(number)}/${file}`);
-      expect(createHash("sha256").update(bytes).digest("hex")).toBe(digest.sha256);
-    }
-    const link = await disk.readLink(`${folderOf(number)}/parent`).catch((error: unknown) => {
-      if (error instanceof PowerCut) throw error;
-      return null;
-    });
-    const { kind, parent, pages, id } = manifest;
-    const said = { id, kind, parent: parent?.number ?? null, link, kept: pages.kept };
-    found[number] = { ...said, pages: await lettersOf(disk, number) };
-    expect(found[number]).toHaveProperty("pages", letters[number]);
-  }
-  return JSON.stringify(found);
-}
-
-async function lettersOf(disk: SimDisk, number: number): Promise<string> {
-  const pages = await pagesOf(disk, number);
-  return [0, 1, 2, 3, 4].map((i) => pages.get(BASE + i)).join("");
-}
-
-/** Followed by the links on the disk, as CRIU does. */
-async function pagesOf(disk: SimDisk, number: number): Promise<Map<number, string>> {
-  const pagemap = readPagemap(await disk.read(`${folderOf(number)}/pagemap-300.img`), "pagemap");
-  const bytes = await disk.read(`${folderOf(number)}/pages-1.img`);
-  const pages = new Map<number, string>();
-  let at = 0;
-  let parent: Map<number, string> | undefined;
-  for (const entry of entriesOf(pagemap)) {
-    for (let page = entry.page; page < entry.page + entry.pages; page++) {
-      if ((entry.flags & IN_PARENT) === 0) pages.set(page, String.fromCharCode(bytes[at++ * PAGE] ?? 63));
-      else {
-        parent ??= await pagesOf(disk, Number(/^\.\.\/(\d+)$/.exec(await disk.readLink(`${folderOf(number)}/parent`))?.[1]));
-        pages.set(page, parent.get(page) ?? "?");
-      }
-    }
-  }
-  expect(bytes.length).toBe(at * PAGE);
-  return pages;
-}
-
-/** `B1 i2 i3 i4`, sealed and durable: each changes the page of its number. */
-async function chainOnDisk(): Promise<SimDisk> {
-  const disk = new SimDisk();
-  await disk.makeFolder("/srv");
-  await disk.sync("/");
-  const vault = await openOn(disk);
-  await vault.writeJob(aJob());
-  for (const number of [1, 2, 3, 4]) {
-    const making = await vault.prepare(lj, number);
-    const present = number === 1 ? [0, 1, 2, 3, 4] : [number - 1];
-    const entries = [0, 1, 2, 3, 4].map((i) => ({ page: BASE + i, pages: 1, flags: present.includes(i) ? PRESENT : IN_PARENT }));
-    const pages = present.map((i) => aPage(letters[number]?.[i] ?? "", "z"));
-    disk.put(`${making.folder}/pagemap-300.img`, Buffer.from(writePagemap(pagemapOf(1, entries))));
-    disk.put(`${making.folder}/pages-1.img`, Buffer.concat(pages));
-    disk.put(`${making.folder}/inventory.img`, Buffer.from(`inventory of ${number}`));
-    disk.putFolder(`${making.folder}/files`);
-    disk.put(`${making.folder}/files/1`, Buffer.from(`captured by ${number}`));
-    const parent = number === 1 ? null : { number: number - 1, id: `id-${number - 1}` };
-    if (parent !== null) disk.putLink(`${making.folder}/parent`, `../${parent.number}`);
-    await vault.seal(making, aManifest(number, { kind: parent ? "increment" : "base", parent }), {});
-  }
-  return disk;
-}
-
 async function foldOn(disk: SimDisk, number: number, parent: number | null): Promise<{ readonly bytesMoved: number }> {
   const room = { disk, paths: vaultPaths(root, null, null), random, now: () => 77 };
   return fold(room, await readKey(room), { job: lj, number, parent }, () => undefined, handsOn(disk));
@@ -294,17 +236,7 @@ async function pathsSynced(disk: SimDisk): Promise<readonly string[]> {
   return synced;
 }
 
-const root = "/srv/vault";
-const folderOf = (number: number): string => `${root}/jobs/lj/generations/${number}`;
-
-let drawn = 0;
-const random = (): string => (++drawn).toString(16).padStart(8, "0").padEnd(32, "0");
-
-function openOn(disk: SimDisk): Promise<Vault> {
-  return openVault({ path: root, stagingPath: null, keyPath: null, random, now: () => 77 }, disk);
+async function dedupOn(disk: SimDisk, number: number): Promise<{ readonly pagesDropped: number }> {
+  const room = { disk, paths: vaultPaths(root, null, null), random, now: () => 77 };
+  return dedup(room, await readKey(room), { job: lj, number }, () => undefined, handsOn(disk));
 }
-
-const nothingLasts: Pick = () => 0;
-/** Every rename, and none of the bytes. */
-const namesLast: Pick = (count) => (count === 2 ? 1 : 0);
-const everythingLasts: Pick = () => 1;

@@ -29,6 +29,7 @@ const story: readonly { readonly name: string; readonly act: (vault: Vault, disk
   { name: "a run's end", act: (vault) => vault.writeRun(lj, aRun(1, { endedAt: 9, ending: { type: "exited", status: 7 } })) },
   { name: "removing a generation", act: (vault) => vault.remove(lj, 2) },
   { name: "a run that never came to life", act: (vault) => vault.runFolder(lj, 2) },
+  { name: "what it was to be", act: (vault) => vault.writeBeginning(lj, 2, { from: 1, at: 7, by: "service" }) },
   { name: "throwing that run away", act: (vault) => vault.removeRunFolder(lj, 2) },
   {
     name: "a dump left lying, then swept",
