@@ -1,8 +1,9 @@
 import type { Engine } from "../compose.ts";
 import type { Job, JobName } from "../domain/job.ts";
 import { nextRecoveries, type Waiting } from "../domain/plan-recovery.ts";
-import { observe } from "../engine/observe.ts";
+import { mayBeShutdown, observe } from "../engine/observe.ts";
 import { recoveryOf } from "../engine/recover.ts";
+import { Fault } from "../faults/fault.ts";
 import type { Workers } from "./workers.ts";
 
 /** A crash is seen within this. A look costs a row and a file of `/proc` for each job. */
@@ -33,7 +34,7 @@ export class Recoveries {
     this.#lastLook = monotonic;
     const waiting: Waiting[] = [];
     for (const job of await ports.catalogue.jobs()) {
-      const one = job.intent === "run" ? await this.#waitingOf(job, monotonic) : null;
+      const one = job.intent === "run" ? await this.#waitingOf(job, monotonic).catch(passOver) : null;
       if (one) waiting.push(one);
       else this.#seen.delete(job.name);
     }
@@ -50,7 +51,8 @@ export class Recoveries {
     const last = (await ports.catalogue.runs(job.name)).at(-1);
     if (!last) return null;
     if (last.endedAt === null) {
-      if ((await observe(ports, job)).state !== "running") this.#workers.start("tend", null, "ended");
+      const seen = await observe(ports, job);
+      if (seen.state !== "running" && !mayBeShutdown(seen, ports.clock.now())) this.#workers.start("tend", null, "ended");
       return null;
     }
     const plan = await recoveryOf(ports, job, settings.recover);
@@ -62,4 +64,10 @@ export class Recoveries {
     const at = isEarly || this.#workers.isAtWork("recover", job.name) ? Infinity : plan.at;
     return { job: job.name, at, lost: plan.lost ?? 0 };
   }
+}
+
+/** A job whose files cannot be read keeps nobody from the others; the look after all jobs says what is wrong with it. */
+function passOver(error: unknown): null {
+  if (error instanceof Fault) return null;
+  throw error;
 }

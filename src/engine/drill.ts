@@ -197,11 +197,11 @@ async function requireDrillable({ host, vault, limits }: Ports, manifest: Manife
   const { job, number: point } = manifest;
   const why = undrillable(manifest);
   if (why.length > 0) throw Fault.of("drill-refused", { job, point, why: why.join("; ") });
-  require("this machine's memory", host.availableMemory(), drillMemory(manifest));
-  require(`the vault ${vault.path}`, (await vault.freeSpace()).vault - limits.minFreeBytes, drillRoom(manifest.capture));
+  requireFree("this machine's memory", host.availableMemory(), drillMemory(manifest));
+  requireFree(`the vault ${vault.path}`, (await vault.freeSpace()).vault - limits.minFreeBytes, drillRoom(manifest.capture));
 }
 
-function require(place: string, free: number, needed: number): void {
+function requireFree(place: string, free: number, needed: number): void {
   if (free >= needed) return;
   throw Fault.of("space-short", { place, free: formatSize(Math.max(0, free)), needed: formatSize(needed) });
 }

@@ -11,6 +11,7 @@ import type { Pace, Ports } from "./ports.ts";
 import { points } from "./queries.ts";
 import { reconcile } from "./reconcile.ts";
 import { readBack } from "./verify.ts";
+import { dropMarks, withdraw } from "./withdraw.ts";
 
 export type ExpireReport = {
   /** Of what was done, if something was. */
@@ -149,23 +150,6 @@ export async function foldOnto(ports: Ports, name: JobName, number: number, pare
 }
 
 const damagedData = 13;
-
-/** As `mark` does, but in one write: there may be hundreds. */
-async function withdraw(ports: Ports, name: JobName, expired: ExpirePlan["expired"]): Promise<void> {
-  if (expired.length === 0) return;
-  const marks = await ports.vault.readMarks(name);
-  const said = expired.map(({ number, reason }) => [number, { ...marks[String(number)], state: "expired", reason }] as const);
-  await ports.vault.writeMarks(name, { ...marks, ...Object.fromEntries(said) });
-  for (const { number, reason } of expired) await ports.catalogue.markGeneration(name, number, { state: "expired", reason });
-}
-
-/** What was said of generations that are gone; else the file of marks would grow for ever. The catalogue still tells why they went. */
-async function dropMarks(ports: Ports, name: JobName): Promise<void> {
-  const present = new Set((await ports.vault.sealed(name)).map(String));
-  const marks = Object.entries(await ports.vault.readMarks(name));
-  const left = marks.filter(([number, said]) => (said.state !== "expired" && said.state !== "consumed") || present.has(number));
-  if (left.length < marks.length) await ports.vault.writeMarks(name, Object.fromEntries(left));
-}
 
 async function bytesOf(ports: Ports, name: JobName): Promise<number> {
   const present = new Set(await ports.vault.sealed(name));

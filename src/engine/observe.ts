@@ -32,6 +32,16 @@ async function observeRun(ports: Ports, job: Job, run: Run, aliveUntil: number |
   return { ...run, endedAt, ending: wentDown && isByShutdown(ending) ? null : ending };
 }
 
+/**
+ * The job ended a moment ago by a signal that a shutdown sends, to it as to the service. Whoever has the time waits before this is written down as
+ * the job's own end: if the machine goes down, the next boot finds no end written down, and brings the job back.
+ */
+export function mayBeShutdown({ run }: Observation, now: number): boolean {
+  return run !== null && run.endedAt !== null && isByShutdown(run.ending) && now - run.endedAt < shutdownMilliseconds;
+}
+
+const shutdownMilliseconds = 30_000;
+
 /** The machine's shutdown ends what still runs, and the init may yet have the time to write that down: the job itself did not end. */
 function isByShutdown(ending: Ending | null): boolean {
   return ending?.type === "signaled" && shutdownSignals.includes(ending.signal);

@@ -9,6 +9,7 @@ import type { Damage, GenerationMark, Ports } from "./ports.ts";
 export type Synced = { readonly repairs: readonly string[]; readonly damage: readonly Damage[] };
 
 const GONE = "its directory is gone from the vault";
+const UNBELIEVED = "its manifest cannot be believed: ";
 
 /**
  * The catalogue's rows of a job after what lies in the vault. A generation is sealed before its row is written, rewritten before its row
@@ -40,14 +41,20 @@ export async function syncRows(ports: Ports, job: Job): Promise<Synced> {
       repairs.push(`listed point ${number}, which was sealed and not in the catalogue`);
       if (isUnread(found)) damage.push({ number, file: ".", why: found.reason });
     } else if (isUnread(found)) {
-      if (row.state !== "damaged") await lose(number, found.reason);
+      if (row.state !== "damaged") await lose(number, `${UNBELIEVED}${found.reason}`);
     } else if (!isSame(row, found)) {
       await catalogue.putGeneration(found);
       repairs.push(`corrected the row of point ${number}: the vault says otherwise`);
     }
   }
-  for (const { number, state } of rows.values()) {
-    if (sealed.includes(number) || state === "damaged" || state === "expired" || state === "consumed") continue;
+  for (const row of rows.values()) {
+    const { number, state } = row;
+    if (sealed.includes(number)) continue;
+    if (isUnread(row)) {
+      await catalogue.removeGeneration(job.name, number);
+      repairs.push(`forgot point ${number}, which could never be read and is gone`);
+    }
+    if (state === "damaged" || state === "expired" || state === "consumed") continue;
     await lose(number, GONE);
   }
   return { repairs, damage };
@@ -68,7 +75,8 @@ async function judged({ vault }: Ports, job: Job, sealed: readonly number[]): Pr
 /** What the row says beyond the manifest; the marks in the vault, where they say anything, know better. */
 function saidIn(row: Generation): GenerationMark {
   const { state, reason, provenAt, held } = row;
-  const isOwnWord = state === "damaged" && (reason === GONE || isUnread(row));
+  // What was found by reading it back is written in the vault too, and stays.
+  const isOwnWord = state === "damaged" && (reason === GONE || reason.startsWith(UNBELIEVED) || isUnread(row));
   return { ...(state === "sealed" || isOwnWord ? {} : { state, reason }), provenAt, held };
 }
 

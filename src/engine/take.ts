@@ -12,7 +12,7 @@ import { findJob } from "./find-job.ts";
 import { rowOf } from "./generation-of.ts";
 import { withJobLease } from "./lease.ts";
 import { makeGeneration } from "./make-generation.ts";
-import type { CriuFacts, DumpStats, Ports, ThinReport } from "./ports.ts";
+import type { CriuFacts, DumpStats, Making, Ports, ThinReport } from "./ports.ts";
 import { refuseUnprotectable } from "./protectable.ts";
 import { reconcile } from "./reconcile.ts";
 import { newestPoint } from "./queries.ts";
@@ -78,19 +78,14 @@ async function attemptOnce(ports: Ports, job: Job): Promise<TakeReport> {
   const { run, state } = (await reconcile(ports, job)).observation;
   if (!run || state !== "running") throw Fault.of("not-running", { job: job.name, state });
   if (await criu.stillDumping(job.name)) throw Fault.of("busy", { owner: "a criu process", job: job.name, verb: "dump" });
-  await requireRoom(ports);
+  await requireRoom(ports, job.name);
   const facts = await criu.probe();
   const { tree, found } = await lookTwice(ports, run);
   refuseUnprotectable(job.name, found);
   const plan = await planSound(ports, job, run, facts);
   const head = await vault.readHead(job.name);
   const number = head.lastNumber + 1;
-  // L3: durable before CRIU can clear the first dirty bit.
-  await vault.writeHead(job.name, {
-    lastNumber: number,
-    bits: { type: "unknown", why: `the dump of generation ${number} was begun and did not end well` },
-  });
-  const making = await vault.prepare(job.name, number);
+  const making = await begin(ports, job.name, number);
   try {
     // L1, before CRIU can punch the first hole.
     if (takesPages(plan)) await giveUp(ports, job.name, plan.parent, number);
@@ -124,6 +119,18 @@ async function attemptOnce(ports: Ports, job: Job): Promise<TakeReport> {
   }
 }
 
+/** Faults: `vault-full`, `vault-unwritable`, `key-unusable`. */
+async function begin(ports: Ports, job: JobName, number: number): Promise<Making> {
+  try {
+    // L3: durable before CRIU can clear the first dirty bit.
+    const why = `the dump of generation ${number} was begun and did not end well`;
+    await ports.vault.writeHead(job, { lastNumber: number, bits: { type: "unknown", why } });
+    return await ports.vault.prepare(job, number);
+  } catch (error) {
+    throw await withStillGood(ports, job, error);
+  }
+}
+
 /** A look at a tree that forks and ends processes may catch one half-way: what hinders a take must hold for more than a moment. */
 async function lookTwice({ processes, clock }: Ports, run: Run): Promise<{ tree: TreeFacts; found: readonly Finding[] }> {
   for (let look = 1; ; look += 1) {
@@ -135,10 +142,12 @@ async function lookTwice({ processes, clock }: Ports, run: Run): Promise<{ tree:
 }
 
 /** `vault.min-free` is asked before the job is touched; a vault that fills up all the same is `vault-full`, later. */
-async function requireRoom({ vault, limits }: Ports): Promise<void> {
+async function requireRoom(ports: Ports, job: JobName): Promise<void> {
+  const { vault, limits } = ports;
   const { vault: free } = await vault.freeSpace();
   if (free >= limits.minFreeBytes) return;
-  throw Fault.of("space-short", { place: vault.path, free: formatSize(free), needed: formatSize(limits.minFreeBytes) });
+  const details = { place: vault.path, free: formatSize(free), needed: formatSize(limits.minFreeBytes) };
+  throw await withStillGood(ports, job, Fault.of("space-short", details));
 }
 
 /** Pages are taken out of a chain only if it is sound: what is left of it is signed anew, and damage must not be signed with it. */
@@ -181,7 +190,13 @@ async function note(
   },
 ): Promise<void> {
   const at = ports.clock.now();
-  await ports.catalogue.putAttempt({ job, at, count: 1, ...said });
+  try {
+    await ports.catalogue.putAttempt({ job, at, count: 1, ...said });
+  } catch (error) {
+    // The point stands, or the fault that is on its way says more: a record that cannot be written (a full disk) hides neither.
+    if (!(error instanceof Fault)) throw error;
+    ports.events.emit({ type: "notice", job, text: `this take is not in the list of takes: ${error.message}` });
+  }
   const { outcome, ...rest } = said;
   await ports.notices.tell({ event: outcome, job, at, ...rest });
 }

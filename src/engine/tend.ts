@@ -5,7 +5,7 @@ import { findJob } from "./find-job.ts";
 import { beat } from "./heartbeat.ts";
 import { carryOut, judge } from "./judge-comeback.ts";
 import { withJobLease } from "./lease.ts";
-import { observe } from "./observe.ts";
+import { mayBeShutdown, observe } from "./observe.ts";
 import type { Ports } from "./ports.ts";
 import { reconcile } from "./reconcile.ts";
 
@@ -29,7 +29,7 @@ export async function tend(ports: Ports, which: "all" | "ended", rules: RecoverR
   if (which === "all") for (const name of await ports.vault.jobNames()) await findJob(ports, name).catch(passOver);
   for (const job of await ports.catalogue.jobs()) {
     try {
-      if (which === "ended" && !(await needsWriting(ports, job, rules))) continue;
+      if (!(await needsWriting(ports, job, which, rules))) continue;
       news.push(...(await withJobLease(ports, job.name, "tend", async () => tendOne(ports, job, rules, aliveUntil), "unasked")));
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -41,11 +41,11 @@ export async function tend(ports: Ports, which: "all" | "ended", rules: RecoverR
   return news;
 }
 
-async function needsWriting(ports: Ports, job: Job, rules: RecoverRules): Promise<boolean> {
+async function needsWriting(ports: Ports, job: Job, which: "all" | "ended", rules: RecoverRules): Promise<boolean> {
   const last = (await ports.catalogue.runs(job.name)).at(-1);
   const seen = await observe(ports, job);
-  if (last?.endedAt === null && seen.state !== "running") return true;
-  return last === undefined || (await judge(ports, job, seen, rules)) !== null;
+  if (last?.endedAt === null && seen.state !== "running") return !mayBeShutdown(seen, ports.clock.now());
+  return which === "all" || last === undefined || (await judge(ports, job, seen, rules)) !== null;
 }
 
 async function tendOne(ports: Ports, job: Job, rules: RecoverRules, aliveUntil: number | null): Promise<readonly TendNews[]> {

@@ -58,6 +58,9 @@ async function verifyThose(
 ): Promise<VerifyReport> {
   await findJob(ports, name);
   const act = async (held: HeldLease): Promise<VerifyReport> => {
+    // Nothing else may need these before they are the only ones left.
+    await ports.vault.readJob(name);
+    await ports.vault.runs(name);
     const lost = (await reconcile(ports, await findJob(ports, name))).damage;
     const checked = await choose();
     const reading = { share, seed: ports.ids.random() };

@@ -78,7 +78,7 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     const env = {
       PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
       LC_ALL: "C",
-      HOLDFAST_LAST_PID: String(Math.max(299, request.highestPid)),
+      HOLDFAST_LAST_PID: String(Math.max(299, Math.min(request.highestPid, largestPid))),
       ...(request.view === undefined ? {} : { HOLDFAST_STOP: request.runFolder }),
     };
     let timedOut = false;
@@ -155,6 +155,9 @@ async function forgetLoopback(): Promise<void> {
 
 /** The kernel's TIME_WAIT is 60 s, and not a setting. */
 const portWaitMilliseconds = 65_000;
+
+/** The kernel's PID_MAX_LIMIT. Points of version 0.1 may say of a zombie's thread what no pid can be. */
+const largestPid = 2 ** 22 - 1;
 
 type Started = { readonly exitCode: number; readonly said: string };
 

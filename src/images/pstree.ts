@@ -40,5 +40,6 @@ function readProcess(record: Uint8Array, file: string): TreeProcess {
   if (pid === undefined || ppid === undefined || pgid === undefined || sid === undefined) {
     throw malformed(file, "a process lacks one of its ids");
   }
-  return { pid, ppid, pgid, sid, threads };
+  // For a zombie CRIU 4.2.1 writes one thread whose number is whatever stood in its memory; every process has a thread of its own number.
+  return { pid, ppid, pgid, sid, threads: threads.includes(pid) ? threads : [pid] };
 }

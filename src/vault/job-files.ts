@@ -48,11 +48,13 @@ export async function readHead(room: Room, name: JobName): Promise<Head> {
     if (error instanceof Fault && error.code === "vault-file-damaged") return error;
     throw error;
   });
-  const used = await numbersInUse(room, name);
+  const { used, newest } = await numbersInUse(room, name);
   const unknown = (why: string): Head => ({ lastNumber: used, bits: { type: "unknown", why } });
   if (head === null) return unknown(used === 0 ? "no generation has been taken yet" : "head.json is missing");
   if (head instanceof Fault) return unknown(head.message);
-  return head.lastNumber < used ? unknown(`head.json knows generations up to ${head.lastNumber}, and there is ${used}`) : head;
+  if (newest > head.lastNumber && head.bits.type === "known")
+    return unknown(`head.json knows generations up to ${head.lastNumber}, and there is ${newest}`);
+  return { ...head, lastNumber: Math.max(head.lastNumber, used) };
 }
 
 export async function writeHead(room: Room, name: JobName, head: Head): Promise<void> {
@@ -69,7 +71,10 @@ export async function writeMarks(room: Room, name: JobName, marks: Marks): Promi
   await writeDocument(room.disk, room.paths.marksFile(name), marksDocument, marks, room.random);
 }
 
-async function numbersInUse(room: Room, name: JobName): Promise<number> {
-  const entries = await listIfThere(room.disk, room.paths.generations(name));
-  return Math.max(0, ...entries.map((entry) => numberOf(entry.name.replace(/^\.(making|folding|old|gone)-/, "")) ?? 0));
+/** The highest number that any folder among the generations has, and the highest of those that are not on their way in or out. */
+async function numbersInUse(room: Room, name: JobName): Promise<{ readonly used: number; readonly newest: number }> {
+  const names = (await listIfThere(room.disk, room.paths.generations(name))).map((entry) => entry.name);
+  const newest = Math.max(0, ...names.map((each) => numberOf(each) ?? 0));
+  const used = Math.max(0, ...names.map((each) => numberOf(each.replace(/^\.(making|folding|old|gone)-/, "")) ?? 0));
+  return { used, newest };
 }

@@ -272,7 +272,10 @@ describe("jobs", () => {
       whole.replaceAll("1", '"1"'),
     ]) {
       await writeFile(where, text);
-      await expect(read()).rejects.toMatchObject({ code: "vault-file-damaged", message: expect.stringContaining(where) });
+      // A head that cannot be read is no reason to take nothing: the next generation is a base, and says why.
+      if (file === "head.json")
+        expect(await read()).toMatchObject({ bits: { type: "unknown", why: expect.stringContaining(where) } });
+      else await expect(read()).rejects.toMatchObject({ code: "vault-file-damaged", message: expect.stringContaining(where) });
     }
     await writeFile(where, whole.replace('"format": 1', '"format": 7'));
     await expect(read()).rejects.toMatchObject({ code: "vault-newer" });

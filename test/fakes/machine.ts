@@ -15,8 +15,9 @@ export type Machine = {
   readonly alive: Set<number>;
   /** The named step is not done: this is thrown in its place, each time. */
   readonly failing: Map<string, Error>;
-  /** What inits wrote at the end, by run folder. */
+  /** What inits wrote at the end, and when, by run folder. */
   readonly endings: Map<string, Ending>;
+  readonly endedAt: Map<string, number>;
   /** Another boot id from now on. */
   reboot: () => void;
   /** How many of the pages a drill compares are not as they should be. */
@@ -62,6 +63,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
     alive,
     failing,
     endings: new Map(),
+    endedAt: new Map(),
     reboot() {
       boot += "+";
     },
@@ -107,7 +109,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
           launched.delete(runFolder);
         },
         ending: async (runFolder) => machine.endings.get(runFolder) ?? null,
-        endedAt: async () => null,
+        endedAt: async (runFolder) => machine.endedAt.get(runFolder) ?? null,
       },
       isolation: {
         async bringBack({ restore }, whileStopped) {

@@ -3,15 +3,21 @@
 #
 #   build.sh CACHE        prints  base=DIR  and  code=FILE
 #
+# HOLDFAST_LAB_KERNEL (bookworm, trixie) and HOLDFAST_LAB_CRIU (sid, trixie, bookworm) name the Debian suites of the kernel and of CRIU, by
+# default bookworm and sid; the rest of the machine is always bookworm's. A second CRIU, trixie's, lies beside the first, for tests of an upgrade.
+#
 # Everything comes from Debian's mirror by an apt with state of its own; nothing is installed on this machine. Needs root (owners in
 # the image), apt, dpkg-deb, mke2fs, cc, and this checkout's node_modules. `base` (a minute, once) is kept under a digest of this
-# script, the guest's files and the lockfile; `code` (seconds) under a digest of the sources. A crash leaves only `.new-*` folders,
+# script, the guest's files, the lockfile and the two suites; `code` (seconds) under a digest of the sources. A crash leaves only `.new-*` folders,
 # which the next build removes.
 set -eu
 cache=$1
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 repo=$(CDPATH= cd -- "$here/../.." && pwd)
 suite=bookworm kernel=linux-image-cloud-amd64
+kernel_suite=${HOLDFAST_LAB_KERNEL:-bookworm} criu_suite=${HOLDFAST_LAB_CRIU:-sid}
+case $kernel_suite in bookworm | trixie) ;; *) echo "HOLDFAST_LAB_KERNEL is bookworm or trixie, not $kernel_suite" >&2 && exit 2 ;; esac
+case $criu_suite in sid | trixie | bookworm) ;; *) echo "HOLDFAST_LAB_CRIU is sid, trixie or bookworm, not $criu_suite" >&2 && exit 2 ;; esac
 guest_packages='bash coreutils dash findutils grep libstdc++6 mount perl-base procps python3-minimal sed util-linux init-system-helpers usr-is-merged'
 # In the order they need each other; what is built in is passed over.
 modules='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk virtio_console crc16 mbcache jbd2 crc32c_generic
@@ -52,22 +58,34 @@ unpack() {
   for deb in "$@"; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$to"; done
 }
 
+# unpack_criu PREFIX DEB...: with its own loader and libraries, all below usr/ (bookworm still has them in /lib)
+unpack_criu() {
+  prefix=$1
+  shift
+  mkdir -p "$prefix/usr/lib" "$prefix/usr/lib64"
+  ln -s usr/lib "$prefix/lib"
+  ln -s usr/lib64 "$prefix/lib64"
+  unpack "$prefix" "$@"
+  rm -rf "$prefix/usr/share/doc" "$prefix/usr/share/man" "$prefix/usr/share/locale"
+}
+
 build_base() {
   new=$1 work=$1/work
   mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[^ ]*/debian/?( |$)' | head -n 1)
   mkdir -p "$cache/apt/state/lists/partial" "$cache/apt/cache/archives/partial" "$cache/apt/tmp" "$work"
   chmod 1777 "$cache/apt/tmp"
   : >"$cache/apt/status"
-  printf 'Types: deb\nURIs: %s\nSuites: %s sid\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
+  printf 'Types: deb\nURIs: %s\nSuites: %s trixie sid\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
     "${mirror:-http://deb.debian.org/debian}" "$suite" >"$cache/apt/lab.sources"
   echo "lab: downloading Debian packages" >&2
   apt apt-get update >&2
   download "$work/qemu" "$suite" qemu-system-x86
   download "$work/root" "$suite" $guest_packages
   # With the libraries it needs, by which alone it is run: see guest/criu.
-  download "$work/criu" sid criu
-  image=$(apt apt-cache -t "$suite" depends "$kernel" | sed -n 's/^ *Depends: *//p' | head -n 1)
-  (cd "$work" && apt apt-get -t "$suite" download "$image" busybox-static:amd64 >&2)
+  download "$work/criu" "$criu_suite" criu
+  download "$work/criu-old" trixie criu
+  image=$(apt apt-cache -t "$kernel_suite" depends "$kernel" | sed -n 's/^ *Depends: *//p' | head -n 1)
+  (cd "$work" && apt apt-get -t "$kernel_suite" download "$image" >&2 && apt apt-get -t "$suite" download busybox-static:amd64 >&2)
 
   echo "lab: unpacking" >&2
   unpack "$new/qemu" "$work"/qemu/*.deb
@@ -79,10 +97,12 @@ build_base() {
   mkdir -p "$ram/bin" "$ram/modules" "$ram/proc" "$ram/sys" "$ram/dev" "$ram/root"
   cp "$work/busybox/bin/busybox" "$ram/bin/"
   for name in $modules; do
-    found=$(find "$work/kernel/lib/modules" -name "$name.ko*" | head -n 1)
+    # Below lib in bookworm, usr/lib in trixie.
+    found=$(find "$work/kernel" -name "$name.ko*" | head -n 1)
     case $found in
     '') ;;
     *.xz) xz -dc "$found" >"$ram/modules/$name.ko" ;;
+    *.zst) zstd -dc "$found" >"$ram/modules/$name.ko" ;;
     *) cp "$found" "$ram/modules/$name.ko" ;;
     esac
   done
@@ -107,8 +127,8 @@ build_base() {
   install -m 755 "$here/guest/rc" "$here/guest/agent" "$tree/usr/local/sbin/"
   cp "$here/guest/holdfast.toml" "$tree/etc/holdfast/holdfast.toml"
   ln -s /opt/holdfast/bin/holdfast "$tree/usr/local/bin/holdfast"
-  unpack "$tree/opt/criu" "$work"/criu/*.deb
-  rm -rf "$tree"/opt/criu/usr/share/doc "$tree"/opt/criu/usr/share/man "$tree"/opt/criu/usr/share/locale
+  unpack_criu "$tree/opt/criu" "$work"/criu/*.deb
+  unpack_criu "$tree/opt/criu-old" "$work"/criu-old/*.deb
   install -m 755 "$here/guest/criu" "$tree/usr/local/sbin/criu"
 
   mkdir -p "$tree/opt/deps"
@@ -140,13 +160,15 @@ build_code() {
   rm -rf "$tree"
 }
 
-base_key=$(cat "$here/build.sh" "$here"/guest/* "$repo/package-lock.json" | digest)
+base_key=$kernel_suite-$criu_suite-$(cat "$here/build.sh" "$here"/guest/* "$repo/package-lock.json" | digest)
 base=$cache/base-$base_key
 if [ ! -e "$base" ]; then
   build_base "$cache/.new-base"
-  rm -rf "$cache"/base-*
   mv "$cache/.new-base" "$base"
 fi
+# The whole matrix is four; one that a machine runs from was touched when that machine was started.
+touch "$base"
+ls -dt "$cache"/base-* | tail -n +6 | xargs -r rm -rf
 code_key=$(cd "$repo" && find src jobs migrations bin package.json test/lab/programs test/programs -type f | LC_ALL=C sort | xargs cat | cat - "$here/build.sh" | digest)
 code=$cache/code-$code_key.img
 if [ ! -e "$code" ]; then

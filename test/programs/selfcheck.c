@@ -16,6 +16,8 @@
  *   shared  a child that writes half of an anonymous shared mapping, of a memfd and of /dev/shm/NAME; it is born anew now and then, with
  *           another anonymous mapping
  *   exec    parent and child become this program again now and then, at the same addresses, with the step on the command line
+ *
+ * Longer than 250 lines because the four parts are one program: they share the pages, the look at them and the steps.
  */
 #include "pace.h"
 #include <fcntl.h>

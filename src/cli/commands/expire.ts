@@ -3,11 +3,12 @@ import { formatSize } from "../../domain/size.ts";
 import { formatTime } from "../../domain/time.ts";
 import { parseJobName } from "../../domain/name.ts";
 import { expire, type ExpireReport } from "../../engine/expire.ts";
+import { giveUpDamaged, type GiveUpReport } from "../../engine/give-up-damaged.ts";
 import { print } from "../print.ts";
 import { table } from "../render/table.ts";
 import { type Common, type Session, subcommand } from "../session.ts";
 
-type Options = Common & { dryRun?: true };
+type Options = Common & { dryRun?: true; damaged?: true };
 
 export function addExpire(root: Command, session: Session): void {
   subcommand(
@@ -17,16 +18,32 @@ export function addExpire(root: Command, session: Session): void {
     "holdfast expire lj --dry-run",
   )
     .option("--dry-run", "say what stays and what goes, and why; change nothing")
+    .option("--damaged", "give up, in place of that, what is damaged or stands on damage")
     .action(async (word: string, options: Options) => {
       const name = parseJobName(word);
       const engine = await session.engine(options, options.dryRun ? undefined : "expire");
-      const report = await expire(engine.ports, name, engine.settings.zone, options.dryRun ? "plan" : "perform");
+      const how = options.dryRun ? "plan" : "perform";
+      if (options.damaged) {
+        const report = await giveUpDamaged(engine.ports, name, how);
+        print(options.json === true, { job: name, ...report }, givenUpText(report));
+        return;
+      }
+      const report = await expire(engine.ports, name, engine.settings.zone, how);
       print(
         options.json === true,
         { job: name, dryRun: options.dryRun === true, ...report.plan, done: report.done },
         expireText(report, engine.settings.zone),
       );
     });
+}
+
+function givenUpText({ given, held, done }: GiveUpReport): string {
+  if (given.length + held.length === 0) return "nothing is damaged";
+  return [
+    ...given.map(({ number, why }) => `${number} ${done ? "is gone" : "would go"}: ${why}`),
+    ...held.map((number) => `${number} stays: it is held, or a held one stands on it`),
+    ...(done ? [] : ["nothing was changed (--dry-run)"]),
+  ].join("\n");
 }
 
 function expireText({ plan, points, done }: ExpireReport, zone: string): string {

@@ -96,7 +96,8 @@ function damageText({ job: { name }, damaged, lost, newest }: JobStatus): string
     newest === null
       ? `no point is left: \`holdfast take ${name}\` makes a base`
       : `point ${newest.number} is the newest still offered (\`holdfast restore ${name}\`), \`holdfast verify ${name}\` reads all that are left back`;
-  return `${named(damaged)} ${damaged.length === 1 ? "is" : "are"} damaged${standing}; ${next}`;
+  const given = `\`holdfast expire ${name} --damaged\` gives up what nobody means to repair`;
+  return `${named(damaged)} ${damaged.length === 1 ? "is" : "are"} damaged${standing}; ${next}; ${given}`;
 }
 
 function named(numbers: readonly number[]): string {

@@ -30,7 +30,7 @@ export function openIsolation(launcher: Launcher): Isolation {
       () => "ended" as const,
     );
     try {
-      if ((await Promise.race([failed, untilStopped(runFolder, failed)])) === "ended") return await explained(restoring, request);
+      if ((await untilStopped(runFolder, failed)) === "ended") return await explained(restoring, request);
       const processes = processesOf(Number(await readFile(path.join(runFolder, "init"), "utf8")));
       await makeIdle([...processes.values()]);
       const readOnly = await linesOf(path.join(request.folder, "refused"));

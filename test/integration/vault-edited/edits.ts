@@ -16,8 +16,8 @@ export type Edit = {
   readonly next?: "base" | "increment" | "refused";
   /** Directories that may not be deleted by a pass that keeps the newest point alone. */
   readonly spared?: readonly (number | string)[];
-  /** Changed by a look, as the format says: leftovers that are swept. */
-  readonly swept?: RegExp;
+  /** What a look removes, as the format says, or writes again, since the catalogue still knows it. */
+  readonly apart?: RegExp;
 };
 
 const scribble = "{ this is not";
@@ -228,10 +228,20 @@ const records: readonly Edit[] = [
     edit: (s) => writeFile(s.at(made, "job.json"), scribble),
     told: [/job\.json.*not whole JSON/],
     status: 13,
-    spared: all,
   },
-  { what: "job.json deleted", edit: (s) => rm(s.at(made, "job.json")), told: [/job\.json/] },
-  { what: "the runs folder removed", edit: (s) => rm(s.at(made, "runs"), { recursive: true }), told: [/run 1\b/] },
+  {
+    what: "a run's record scribbled",
+    edit: (s) => writeFile(s.at(made, "runs", 1, "run.json"), scribble),
+    told: [/run\.json.*not whole JSON/],
+    status: 13,
+  },
+  { what: "job.json deleted", edit: (s) => rm(s.at(made, "job.json")), told: [/job\.json/], apart: /made\/job\.json/ },
+  {
+    what: "the runs folder removed",
+    edit: (s) => rm(s.at(made, "runs"), { recursive: true }),
+    told: [/run 1\b/],
+    apart: /made\/runs\//,
+  },
 ];
 
 const whole: readonly Edit[] = [
@@ -267,7 +277,7 @@ const whole: readonly Edit[] = [
     what: "a folder named as a leftover",
     edit: (s) => copied(s.of(3), s.of(".making-7")),
     told: [/swept \.making-7/],
-    swept: /\/\.making-7\//,
+    apart: /\/\.making-7\//,
   },
   {
     what: "everything made read-only",

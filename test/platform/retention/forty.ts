@@ -41,13 +41,17 @@ export function throwDice(): Chance {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
   };
   const numbers = Array.from({ length: COUNT }, (_, index) => index + 1);
-  const early = numbers.slice(0, COUNT - EXPIRE_AFTER);
-  const draw = (): number => early.splice(dice(early.length), 1)[0] ?? 0;
-  const held = Array.from({ length: 6 }, draw);
-  // Two below each held point: that one is first folded onto it, past the one between, and then past it.
-  const released = held
-    .filter((number) => number > 2 && !held.includes(number - 2))
-    .map((number) => [number - 2, Math.min(COUNT - 1, number + EXPIRE_AFTER + dice(8))] as const);
+  const drawable = numbers.slice(5, COUNT - EXPIRE_AFTER);
+  const draw = (): number => drawable.splice(dice(drawable.length), 1)[0] ?? 0;
+  const drawn = Array.from({ length: 5 }, draw);
+  // 4 is folded twice whatever the dice say: onto 2 when 3 goes, and into a base when 2 goes. Others may be, in the same way.
+  const held = [4, ...drawn];
+  const released = [
+    [2, 11] as const,
+    ...drawn
+      .filter((number) => !held.includes(number - 2))
+      .map((number) => [number - 2, Math.min(COUNT - 1, number + EXPIRE_AFTER + dice(8))] as const),
+  ];
   const kept = [...held, ...numbers.slice(-LAST)].toSorted((a, b) => a - b);
   return {
     seed,
@@ -113,8 +117,11 @@ export async function expectThinned(world: World, engine: Engine, name: JobName,
   process.stderr.write(
     `${name}: FORTY_SEED=${chance.seed}, left ${chains}; took pages over: ${grown.map(({ number }) => number).join(" ")}; folded more than once: ${foldedAgain.join(" ")}\n`,
   );
-  expect(grown).not.toEqual([]);
-  expect(foldedAgain).not.toEqual([]);
+  // With soft-dirty bits an `exec` makes the next one a base, so that there may be little to fold.
+  if (manifests.every(({ tracking }) => tracking === "compare")) {
+    expect(grown).not.toEqual([]);
+    expect(foldedAgain).toContain(4);
+  }
   expect(await world.json(["verify", name])).toMatchObject({ jobs: [{ checked: kept, damage: [] }] });
   const { expired, folds, sweeps } = (await expire(ports, name, "UTC", "plan")).plan;
   expect({ expired, folds, sweeps }).toEqual({ expired: [], folds: [], sweeps: [] });

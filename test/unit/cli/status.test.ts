@@ -46,10 +46,12 @@ test("over the limit the whole line is red, in its column as ever, and a note sa
 
 test("damage is named, with what is lost with it and what to type", () => {
   expect(text(damaged)[2]).toBe(
-    "lj: generation 2 is damaged, and generation 3 cannot be read without it; point 4 is the newest still offered (`holdfast restore lj`), `holdfast verify lj` reads all that are left back",
+    "lj: generation 2 is damaged, and generation 3 cannot be read without it; point 4 is the newest still offered (`holdfast restore lj`), `holdfast verify lj` reads all that are left back; `holdfast expire lj --damaged` gives up what nobody means to repair",
   );
   const nothing = aStatus({ damaged: [1, 2], newest: null, points: 0 });
-  expect(text(nothing)[2]).toBe("lj: generations 1, 2 are damaged; no point is left: `holdfast take lj` makes a base");
+  expect(text(nothing)[2]).toBe(
+    "lj: generations 1, 2 are damaged; no point is left: `holdfast take lj` makes a base; `holdfast expire lj --damaged` gives up what nobody means to repair",
+  );
   const many = aStatus({ damaged: Array.from({ length: 20 }, (_, at) => at + 1) });
   expect(text(many)[2]).toContain("generations 1, 2, 3, 4, 5, 6, 7, 8 and 12 more are damaged");
 });

@@ -32,7 +32,10 @@ async function vanished(change: Partial<Job> = {}): Promise<Machine> {
 async function die(machine: Machine, lived: number, signal?: number): Promise<void> {
   await machine.ports.clock.sleep(lived);
   const run = (await machine.ports.catalogue.runs(lj)).at(-1)!;
-  if (signal !== undefined) machine.endings.set(`/vault/runs/${run.number}`, { type: "signaled", signal });
+  if (signal !== undefined) {
+    machine.endings.set(`/vault/runs/${run.number}`, { type: "signaled", signal });
+    machine.endedAt.set(`/vault/runs/${run.number}`, machine.ports.clock.now());
+  }
   for (const pid of machine.alive) if (pid > 100) machine.alive.delete(pid);
   await tend(machine.ports, "ended", rules);
 }
@@ -144,6 +147,18 @@ test("what the machine's shutdown ended did not end by itself", async () => {
   machine.reboot();
   await die(machine, 0, 15);
   expect(await next(machine)).toMatchObject({ point: 3, fault: null });
+});
+
+test("a signal that a shutdown sends is not written down as the job's own end before it is known that there is none", async () => {
+  const machine = await vanished();
+  const { ports } = machine;
+  await next(machine);
+  await die(machine, 100_000, 15);
+  expect((await ports.catalogue.runs(lj)).at(-1)?.endedAt).toBeNull();
+  await ports.clock.sleep(31_000);
+  expect(await tend(ports, "ended", rules)).toMatchObject([{ event: "run-ended", state: "failed" }, { event: "settled" }]);
+  expect((await ports.catalogue.runs(lj)).at(-1)).toMatchObject({ ending: { type: "signaled", signal: 15 } });
+  expect(await next(machine)).toEqual({ type: "none", lost: null });
 });
 
 test("the loss of a power cut is counted up to the service's last look, not up to the next boot", async () => {

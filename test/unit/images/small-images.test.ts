@@ -74,6 +74,15 @@ test("CRIU's process tree is read; the highest id may be a thread's, a group's o
   expect([tree(90, 5, 5), tree(6, 91, 5), tree(6, 5, 92), tree(5, 5, 5)]).toEqual([90, 91, 92, 6]);
 });
 
+test("a zombie has no thread but itself, whatever CRIU wrote there", () => {
+  const tree = pstreeImage(
+    message([1, 300], [2, 0], [3, 300], [4, 300], [5, 300]),
+    message([1, 598], [2, 300], [3, 300], [4, 300], [5, 2272400672]),
+  );
+  expect(readPstree(tree, "x").map(({ threads }) => threads)).toEqual([[300], [598]]);
+  expect(highestPid(readPstree(tree, "x"))).toBe(598);
+});
+
 test("a tree without a process, and a process without an id, are refused", () => {
   expect(() => readPstree(pstreeImage(), "x")).toThrow(Fault);
   expect(() => readPstree(pstreeImage(message([1, 5], [2, 0], [3, 5])), "x")).toThrow(Fault);
