@@ -5,10 +5,11 @@ import type { DumpRequest, DumpStats } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { dumpWords, lockedStatus } from "./arguments.ts";
 import { endDump } from "./end-dump.ts";
+import { fullPlace, fullOr } from "./full-place.ts";
 import { openHookDoor, type HookOutcome } from "./hook-door.ts";
 import { jobProcesses, thaw } from "./job-processes.ts";
 import { isLocked, lockFile, makeLockFolder } from "./lock.ts";
-import { isFull, isUnfit } from "./log-table.ts";
+import { isUnfit } from "./log-table.ts";
 import { explain, readTroubles, translate } from "./log.ts";
 import { plainEnvironment } from "./run.ts";
 import { readDump } from "./verify-dump.ts";
@@ -124,7 +125,8 @@ async function faultOf(request: DumpRequest, end: End, hook: HookOutcome, still:
     return Fault.of("dump-failed", { job, why, log }, { cause: hook.error });
   }
   const troubles = await readTroubles(log);
-  if (isFull(troubles)) return Fault.of("vault-full", { place: request.images }, { cause: troubles });
+  const full = await fullPlace(request, troubles);
+  if (full !== null) return Fault.of("vault-full", { place: full }, { cause: troubles });
   const why = troubles === "" ? withoutLog(end) : explain(troubles);
   if (isUnfit(troubles)) return Fault.of("parent-unfit", { job, why, log });
   return Fault.of("dump-failed", { job, why: why + after, log });
@@ -141,6 +143,8 @@ async function soundDump(request: DumpRequest, hook: HookOutcome): Promise<DumpS
   const { job, log } = request;
   if (hook.type !== "done") throw Fault.of("dump-incomplete", { job, why: "it did not call the post-dump hook", log });
   const found = await readDump(request.images, request.track);
+  const full = found.type === "unsound" ? await fullPlace(request, "") : null;
+  if (full !== null) throw Fault.of("vault-full", { place: full }, { cause: found });
   if (found.type === "unsound") throw Fault.of("dump-incomplete", { job, why: found.why, log }, { cause: found.cause });
   return found.stats;
 }
@@ -156,7 +160,7 @@ async function requireEmpty(images: string): Promise<void> {
 
 function ioFailed(what: string): (error: unknown) => never {
   return (error) => {
-    throw Fault.of("io-failed", { what, why: message(error) }, { cause: error });
+    throw fullOr(error, Fault.of("io-failed", { what, why: message(error) }, { cause: error }));
   };
 }
 

@@ -335,6 +335,12 @@ export const logTable: readonly LogRow[] = [
     advice: "go back to another point",
   },
   {
+    sample: "Unable to detach 302: No such process",
+    pattern: /Unable to detach \d+: No such process/,
+    meaning: "a process of the job ended while CRIU was still letting go of the others",
+    advice: "try again",
+  },
+  {
     sample: "Can't open dir /vault/x: No such file or directory",
     pattern: /Can't open dir /,
     meaning: "the images directory is not there",

@@ -20,9 +20,21 @@ export type BroughtBack = {
  *
  * What a person asked for proves the point at once; what the service did is judged when the job has lived for a while. A failure leaves the
  * files as they were. A crash in the middle leaves a run folder without a record, and in it what was begun: see `reconcile`.
- * Faults: those of `preflight` and of putting files back, `restore-failed`, `restore-timeout`.
+ * Faults: those of `preflight` and of putting files back, `restore-failed`, `restore-raced` (twice),
+ * `restore-timeout`.
  */
 export async function bringBack(ports: Ports, job: Job, point: Generation, by: Beginning["by"]): Promise<BroughtBack> {
+  try {
+    return await bringBackOnce(ports, job, point, by);
+  } catch (error) {
+    // A matter of a moment: some process of the job was about to end.
+    if (!(error instanceof Fault) || error.code !== "restore-raced") throw error;
+    ports.events.emit({ type: "notice", job: job.name, text: `${error.message}; once more` });
+    return bringBackOnce(ports, job, point, by);
+  }
+}
+
+async function bringBackOnce(ports: Ports, job: Job, point: Generation, by: Beginning["by"]): Promise<BroughtBack> {
   const { vault, files, clock, events } = ports;
   const began = clock.monotonic();
   const say = (phase: string) => events.emit({ type: "phase", verb: "restore", job: job.name, phase });
@@ -93,14 +105,31 @@ async function startAgain(ports: Ports, job: Job, manifest: Manifest, runFolder:
   });
 }
 
+/** All of the vault's before the first of the catalogue's: while a write may still fail and be undone, no row may speak of the run. */
 async function recordRun(ports: Ports, job: Job, run: Run): Promise<void> {
   const { vault, catalogue } = ports;
   const head = await vault.readHead(job.name);
   await vault.writeHead(job.name, { ...head, bits: { type: "unknown", why: `the job was restored from point ${run.from}` } });
-  await vault.writeRun(job.name, run);
-  await catalogue.putRun(job.name, run);
   const meant: Job = { ...job, intent: "run" };
-  await vault.writeJob(meant);
-  await catalogue.putJob(meant);
-  await scheduleNext(ports, meant);
+  await vault.writeRun(job.name, run);
+  if (job.intent !== "run") await vault.writeJob(meant);
+  await inCatalogue(ports, job, async () => {
+    await catalogue.putRun(job.name, run);
+    await catalogue.putJob(meant);
+    await scheduleNext(ports, meant);
+  });
+}
+
+/** The vault has the run, and the job runs: a catalogue on a full disk follows at the next command (`keepRecords`). */
+async function inCatalogue(ports: Ports, job: Job, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    ports.events.emit({
+      type: "notice",
+      job: job.name,
+      text: `it runs again; the catalogue does not know it yet: ${error.message}`,
+    });
+  }
 }

@@ -394,7 +394,7 @@ export interface Processes {
 export interface Launcher {
   /** Faults: `launch-failed`, `compiler-missing`. */
   launch(request: LaunchRequest): Promise<Launched>;
-  /** Faults: `restore-failed`, `restore-timeout`. On a fault nothing of the job is left running. */
+  /** Faults: `restore-failed`, `restore-raced`, `restore-timeout`. On a fault nothing of the job is left running. */
   bringBack(request: BringBackRequest): Promise<Launched>;
   /** The live run whose init writes to this folder; `null` if there is none. For a launch that was never written down. */
   find(runFolder: string): Promise<Launched | null>;

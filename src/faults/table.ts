@@ -372,6 +372,12 @@ export const table = {
     message: "CRIU could not restore point {point} of {job}: {why}",
     remedy: "the files are as they were; the log is {log}; try `holdfast restore {job} --point {other}`",
   },
+  "restore-raced": {
+    exit: 14,
+    retry: "later",
+    message: "point {point} of {job} came back, and a process of it ended before CRIU had let go of all ({why})",
+    remedy: "the files are as they were; try again, or `holdfast restore {job} --point {other}`; the log is {log}",
+  },
   "restore-timeout": {
     exit: 14,
     retry: "changed",

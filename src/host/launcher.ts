@@ -36,6 +36,7 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     ];
     const done = await start(words, job.env);
     if (done.exitCode !== 0) {
+      requireRoom(done.said, runFolder);
       throw Fault.of("launch-failed", {
         job: job.name,
         why: done.said,
@@ -92,7 +93,9 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
     if (timedOut) throw Fault.of("restore-timeout", { ...detail, seconds: request.timeoutSeconds });
     if (done.exitCode !== 0) {
       const text = await readFile(log, "utf8").catch(() => "");
-      throw Fault.of("restore-failed", { ...detail, why: text === "" ? done.said : explain(text) });
+      requireRoom(done.said, request.runFolder);
+      const why = text === "" ? done.said : explain(text);
+      throw Fault.of(/Unable to detach \d+: No such process/.test(text) ? "restore-raced" : "restore-failed", { ...detail, why });
     }
     return (
       (await find(request.runFolder)) ??
@@ -151,6 +154,12 @@ export function openLauncher(program: () => Promise<InitProgram>, processes: Pro
 async function forgetLoopback(): Promise<void> {
   const words = ["-K", "-t", "state", "time-wait", "src", "127.0.0.0/8", "dst", "127.0.0.0/8"];
   await execa("ss", words, { reject: false, stdin: "ignore", stdout: "ignore", stderr: "ignore", timeout: 5000 });
+}
+
+/** What the init could not write in the run's folder says nothing of the job or its point. Fault: `vault-full`. */
+function requireRoom(said: string, runFolder: string): void {
+  if (/^cannot write .*: (No space left on device|Disk quota exceeded)$/.test(said))
+    throw Fault.of("vault-full", { place: runFolder });
 }
 
 /** The kernel's TIME_WAIT is 60 s, and not a setting. */

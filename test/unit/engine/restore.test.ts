@@ -129,3 +129,24 @@ test("a launch that cannot be written down leaves nothing running and the name f
   machine.failing.clear();
   expect((await start(machine.ports, aJob("lj"))).number).toBe(1);
 });
+
+test("a restore that a process of the job raced is tried once more, with the files put back anew", async () => {
+  const machine = await withPoints();
+  crash(machine);
+  const { launcher } = machine.ports;
+  let tries = 0;
+  const raced = (often: number): typeof launcher => ({
+    ...launcher,
+    async bringBack(request) {
+      if ((tries += 1) <= often)
+        throw Fault.of("restore-raced", { point: 1, job: "lj", why: "302 ended", log: "a log", other: "N" });
+      return launcher.bringBack(request);
+    },
+  });
+  await expect(restore({ ...machine.ports, launcher: raced(2) }, lj, latest)).rejects.toMatchObject({ code: "restore-raced" });
+  tries = 0;
+  machine.steps.length = 0;
+  await restore({ ...machine.ports, launcher: raced(1) }, lj, latest);
+  expect(machine.steps.filter((step) => step === "put back")).toHaveLength(2);
+  expect(tries).toBe(2);
+});
