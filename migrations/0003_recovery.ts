@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 
-/** What was done after crashes; generations that `--auto-dedup` has consumed; leases that somebody else waits for. */
+/** What was done after crashes; how long a proof took; generations that `--auto-dedup` has consumed; leases that somebody else waits for. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of statements) await sql.raw(statement).execute(db);
 }
@@ -41,12 +41,16 @@ const statements = [
     pages_skipped integer not null check (pages_skipped >= 0),
     pages_kept integer not null check (pages_kept >= 0),
     proven_at integer,
+    proven_milliseconds integer,
     held integer not null check (held in (0, 1)),
     primary key (job, number),
     check ((kind = 'base') = (parent is null)),
     check (parent is null or parent < number)
   ) strict, without rowid`,
-  "insert into generations_new select * from generations",
+  `insert into generations_new
+    select job, number, id, timeline, run, kind, parent, taken_at, state, reason, tracking, bytes, freeze_micros,
+      pages_scanned, pages_written, pages_skipped, pages_kept, proven_at, null, held
+    from generations`,
   "drop table generations",
   "alter table generations_new rename to generations",
   "create index generations_by_time on generations (job, taken_at)",

@@ -55,6 +55,7 @@ export function generationRow(generation: Generation): Selectable<GenerationsTab
     pages_skipped: generation.pages.skipped,
     pages_kept: generation.pages.kept,
     proven_at: generation.provenAt,
+    proven_milliseconds: generation.provenMilliseconds,
     held: generation.held ? 1 : 0,
   };
 }
@@ -76,6 +77,7 @@ function generationOf(row: Selectable<GenerationsTable>): Generation {
     freezeMicros: row.freeze_micros,
     pages: { scanned: row.pages_scanned, written: row.pages_written, skipped: row.pages_skipped, kept: row.pages_kept },
     provenAt: row.proven_at,
+    provenMilliseconds: row.proven_milliseconds,
     held: row.held === 1,
   };
 }
@@ -86,6 +88,7 @@ function markRow(mark: GenerationMark): Updateable<GenerationsTable> {
     ...(mark.state !== undefined && { state: mark.state }),
     ...(mark.reason !== undefined && { reason: mark.reason }),
     ...(mark.provenAt !== undefined && { proven_at: mark.provenAt }),
+    ...(mark.provenMilliseconds !== undefined && { proven_milliseconds: mark.provenMilliseconds }),
     ...(mark.held !== undefined && { held: mark.held ? 1 : 0 }),
   };
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -44,6 +44,7 @@ export async function openCatalogue(
   let database: Database.Database | undefined;
   try {
     makeFile(file);
+    requireRoom(file);
     database = await connect(file, busyMilliseconds);
     const db = new Kysely<DB>({ dialect: new CatalogueDialect(database, file) });
     await migrate(db, file, migrations);
@@ -91,6 +92,18 @@ function makeFile(file: string): void {
     rmSync(folder, { recursive: true });
   }
 }
+
+/**
+ * SQLite maps its `-shm`, and takes a block for each of its pages of 4 KiB before it writes there. On a file system with smaller blocks (a small ext4)
+ * that leaves holes: on a full disk the first write into one is a SIGBUS, which ends the whole process without a word.
+ */
+function requireRoom(file: string): void {
+  const { bsize, bavail } = statfsSync(path.dirname(file));
+  if (bsize < 4096 && bavail * bsize < shmBytes) throw Fault.of("vault-full", { place: path.dirname(file) });
+}
+
+/** Four times what SQLite maps for a write-ahead log of some megabytes. */
+const shmBytes = 128 * 1024;
 
 const pauseMilliseconds = 50;
 

@@ -65,6 +65,7 @@ export interface GenerationsTable {
   pages_skipped: number;
   pages_kept: number;
   proven_at: number | null;
+  proven_milliseconds: number | null;
   held: ColumnType<0 | 1>;
 }
 
@@ -149,6 +150,7 @@ export const columns: { readonly [T in keyof DB]: Readonly<Record<keyof DB[T], t
     pages_skipped: true,
     pages_kept: true,
     proven_at: true,
+    proven_milliseconds: true,
     held: true,
   },
   attempts: { id: true, job: true, at: true, outcome: true, point: true, code: true, message: true, count: true },

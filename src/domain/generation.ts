@@ -31,6 +31,8 @@ export type Generation = {
   readonly pages: PageCounts;
   /** When a restore or a drill last brought it back; `null`: never. */
   readonly provenAt: number | null;
+  /** How long that took, milliseconds; `null`: never, or not known. */
+  readonly provenMilliseconds: number | null;
   readonly held: boolean;
 };
 

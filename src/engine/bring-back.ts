@@ -60,8 +60,9 @@ async function bringBackOnce(ports: Ports, job: Job, point: Generation, by: Begi
       ending: null,
     };
     await recordRun(ports, job, run);
-    if (by === "person") await prove(ports, job, point);
-    return { point, run, putBack, milliseconds: clock.monotonic() - began };
+    const milliseconds = clock.monotonic() - began;
+    if (by === "person") await prove(ports, job, point, milliseconds);
+    return { point, run, putBack, milliseconds };
   } catch (error) {
     // What came to life before the failure must not run on while its files are put back under it.
     await ports.launcher.abandon(runFolder);
@@ -74,11 +75,15 @@ async function bringBackOnce(ports: Ports, job: Job, point: Generation, by: Begi
 /**
  * The job runs again: that this cannot be written down is no reason to end it. A point that had failed before is offered again.
  */
-async function prove(ports: Ports, job: Job, point: Generation): Promise<void> {
+async function prove(ports: Ports, job: Job, point: Generation, milliseconds: number): Promise<void> {
   try {
     const { reason } = await ports.vault.manifest(job.name, point.number);
     const again = point.state === "failed" ? ({ state: "sealed", reason } as const) : {};
-    await mark(ports, job.name, point.number, { ...again, provenAt: ports.clock.now() });
+    await mark(ports, job.name, point.number, {
+      ...again,
+      provenAt: ports.clock.now(),
+      provenMilliseconds: Math.round(milliseconds),
+    });
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     ports.events.emit({

@@ -60,7 +60,7 @@ export async function drill(ports: Ports, name: JobName, request: DrillRequest, 
     await requireDrillable(ports, await ports.vault.manifest(name, point.number));
     const manifest = await preflight(ports, job, point);
     const done = await inIsolation(ports, { job, point, manifest, resume: request.resume, held });
-    const provenAt = await prove(ports, job, point, manifest);
+    const provenAt = await prove(ports, job, point, manifest, ports.clock.monotonic() - began);
     return { point, provenAt, ...done, milliseconds: ports.clock.monotonic() - began };
   };
   return withJobLease(ports, name, "drill", act, asking);
@@ -185,10 +185,10 @@ async function requireLife(
   return lived();
 }
 
-async function prove(ports: Ports, job: Job, point: Generation, { reason }: Manifest): Promise<number> {
+async function prove(ports: Ports, job: Job, point: Generation, { reason }: Manifest, milliseconds: number): Promise<number> {
   const provenAt = ports.clock.now();
   const again = point.state === "failed" ? ({ state: "sealed", reason } as const) : {};
-  await mark(ports, job.name, point.number, { ...again, provenAt });
+  await mark(ports, job.name, point.number, { ...again, provenAt, provenMilliseconds: Math.round(milliseconds) });
   return provenAt;
 }
 

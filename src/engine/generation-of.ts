@@ -36,6 +36,7 @@ export function rowOf(manifest: Manifest, marks: Marks): Generation {
     freezeMicros: manifest.freezeMicros,
     pages: manifest.pages,
     provenAt: mark.provenAt ?? null,
+    provenMilliseconds: mark.provenMilliseconds ?? null,
     held: mark.held ?? false,
   };
 }
@@ -62,6 +63,7 @@ function damagedRow(job: JobName, number: number, reason: string): Generation {
     freezeMicros: 0,
     pages: { scanned: 0, written: 0, skipped: 0, kept: 0 },
     provenAt: null,
+    provenMilliseconds: null,
     held: false,
   };
 }

@@ -5,7 +5,7 @@ import type { Ports } from "./ports.ts";
 
 /**
  * What the vault has lost of a job's small files and the catalogue still knows is written again: the job, its runs, and the highest number in
- * use. A run that is known was not cut off: without its record the files it works on would be put back as they were before it. And a vault
+ * use; and so is a run that only the vault knows, of a restore that was cut off between the two. A run that is known was not cut off: without its record the files it works on would be put back as they were before it. And a vault
  * that is older than the catalogue (a copy of another day) must not be believed about the dirty bits. What is there and cannot be read is left
  * as it is: `verify` tells of it. Gives sentences; only reads on an ordinary day. A crash in the middle leaves the rest for the next call.
  */
@@ -25,6 +25,11 @@ export async function keepRecords({ vault, catalogue, processes }: Ports, job: J
     if (runs === "damaged" || runs.some(({ number }) => number === run.number)) continue;
     await vault.writeRun(job.name, run);
     repairs.push(`wrote down run ${run.number} again, which the vault had lost`);
+  }
+  for (const run of runs === "damaged" ? [] : runs) {
+    if (known.some(({ number }) => number === run.number)) continue;
+    await catalogue.putRun(job.name, run);
+    repairs.push(`listed run ${run.number}, which the catalogue did not know`);
   }
   const newest = (await catalogue.generations(job.name)).filter((row) => !isUnread(row)).at(-1)?.number ?? 0;
   const { lastNumber } = await vault.readHead(job.name);

@@ -90,6 +90,7 @@ export type GenerationMark = {
   readonly reason?: string;
   /** `null` takes the mark away: it came back and did not live. */
   readonly provenAt?: number | null;
+  readonly provenMilliseconds?: number | null;
   readonly held?: boolean;
   /** Why it is held, in the user's words. */
   readonly note?: string;

@@ -74,10 +74,10 @@ async function judged({ vault }: Ports, job: Job, sealed: readonly number[]): Pr
 
 /** What the row says beyond the manifest; the marks in the vault, where they say anything, know better. */
 function saidIn(row: Generation): GenerationMark {
-  const { state, reason, provenAt, held } = row;
+  const { state, reason, provenAt, provenMilliseconds, held } = row;
   // What was found by reading it back is written in the vault too, and stays.
   const isOwnWord = state === "damaged" && (reason === GONE || reason.startsWith(UNBELIEVED) || isUnread(row));
-  return { ...(state === "sealed" || isOwnWord ? {} : { state, reason }), provenAt, held };
+  return { ...(state === "sealed" || isOwnWord ? {} : { state, reason }), provenAt, provenMilliseconds, held };
 }
 
 function isSame(row: Generation, found: Generation): boolean {

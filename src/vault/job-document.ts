@@ -68,6 +68,7 @@ export const marksDocument: DocumentKind<Marks> = {
       state: z.enum(["sealed", "damaged", "failed", "expired", "consumed"]).exactOptional(),
       reason: z.string().exactOptional(),
       provenAt: z.number().nullable().exactOptional(),
+      provenMilliseconds: z.number().nullable().exactOptional(),
       note: z.string().exactOptional(),
       held: z.boolean().exactOptional(),
     }),

@@ -70,6 +70,7 @@ export function aGeneration(job: string, number: number, change: Partial<Generat
     freezeMicros: 52_000,
     pages: { scanned: 100, written: 90, skipped: 10, kept: 80 },
     provenAt: null,
+    provenMilliseconds: null,
     held: false,
     ...change,
   };
@@ -152,6 +153,7 @@ export const generations: fc.Arbitrary<Generation> = fc
       freezeMicros: whole,
       pages: fc.record({ scanned: whole, written: whole, skipped: whole, kept: whole }, plain),
       provenAt: orNull(whole),
+      provenMilliseconds: orNull(whole),
       held: fc.boolean(),
     },
     plain,

@@ -5,7 +5,7 @@ import { allRight, finish, moreSteps, pages, type Restored, startJob, workOf } f
 import type { Lab } from "./lab.ts";
 
 /** `HOLDFAST_TEST_CUTS=50` for the long run, `HOLDFAST_TEST_SEED=...` to see a failure again. */
-const cuts = Number(process.env["HOLDFAST_TEST_CUTS"] ?? "3");
+const cuts = Number(process.env["HOLDFAST_TEST_CUTS"] ?? "2");
 const seed = Number(process.env["HOLDFAST_TEST_SEED"] ?? randomInt(2 ** 31));
 /** Seconds between generations, and at the latest from the moment the job was seen to run to the cut. A take alone is about ten in here. */
 const [interval, longest] = [20, 75];

@@ -4,8 +4,24 @@ import { formatTime, isoTime } from "../../domain/time.ts";
 
 /** The keys of a point in JSON; a promise (`docs/reference/json.md`). */
 export function generationJson(generation: Generation, directory: string): Record<string, unknown> {
-  const { number, timeline, run, kind, parent, takenAt, state, bytes, freezeMicros, reason, tracking, pages, provenAt, held, id } =
-    generation;
+  const {
+    number,
+    timeline,
+    run,
+    kind,
+    parent,
+    takenAt,
+    state,
+    bytes,
+    freezeMicros,
+    reason,
+    tracking,
+    pages,
+    provenAt,
+    provenMilliseconds,
+    held,
+    id,
+  } = generation;
   return {
     number,
     timeline,
@@ -20,6 +36,7 @@ export function generationJson(generation: Generation, directory: string): Recor
     tracking,
     pages,
     provenAt: provenAt === null ? null : isoTime(provenAt),
+    provenSeconds: provenMilliseconds === null ? null : provenMilliseconds / 1000,
     held,
     id,
     directory,

@@ -62,6 +62,7 @@ const expected: { readonly [T in keyof DB]: { readonly [C in keyof Selectable<DB
     pages_skipped: "INTEGER",
     pages_kept: "INTEGER",
     proven_at: "INTEGER?",
+    proven_milliseconds: "INTEGER?",
     held: "INTEGER",
   },
   attempts: {
@@ -133,7 +134,7 @@ test("what the interface calls a union, the file checks", () => {
   refused("insert into jobs values ('x', 1, 'launched', 'run', '{')");
   refused("insert into attempts values (null, 'lj', 1, 'perhaps', null, null, '', 1)");
   const generation = (kind: string, parent: string, state: string, held: string): string =>
-    `insert into generations values ('lj', 2, 'id', 1, 1, '${kind}', ${parent}, 1, '${state}', '', 'compare', 1, 1, 1, 1, 1, 1, null, ${held})`;
+    `insert into generations values ('lj', 2, 'id', 1, 1, '${kind}', ${parent}, 1, '${state}', '', 'compare', 1, 1, 1, 1, 1, 1, null, null, ${held})`;
   refused(generation("base", "1", "sealed", "0"));
   refused(generation("increment", "null", "sealed", "0"));
   refused(generation("increment", "2", "sealed", "0"));

@@ -48,6 +48,7 @@ function generation(facts: Facts): Generation {
     freezeMicros: 1000,
     pages: { scanned: 1, written: 1, skipped: 0, kept: 1 },
     provenAt: null,
+    provenMilliseconds: null,
     held: false,
     ...facts,
   };

@@ -67,6 +67,7 @@ function point(number: number, takenAt: number, provenAt: number | null): Genera
     freezeMicros: 0,
     pages: { scanned: 0, written: 0, skipped: 0, kept: 0 },
     provenAt,
+    provenMilliseconds: null,
     held: false,
   };
 }

@@ -26,6 +26,7 @@ function point(number: number, takenAt: number, more: Partial<Generation> = {}):
     freezeMicros: 0,
     pages: { scanned: 0, written: 0, skipped: 0, kept: 0 },
     provenAt: null,
+    provenMilliseconds: null,
     held: false,
     ...more,
   };

@@ -62,6 +62,19 @@ test("when the memory does not come back the files are undone, and there is no n
   expect((await machine.ports.catalogue.runs(lj)).map(({ number }) => number)).toEqual([1]);
 });
 
+test("a run that only the catalogue cannot be told of goes on, and is listed by the next command", async () => {
+  const machine = await withPoints();
+  crash(machine);
+  const { catalogue } = machine.ports;
+  const told = { ...machine.ports, catalogue: { ...catalogue, putRun: async () => Promise.reject(full()) } };
+  const { run } = await restore(told, lj, latest);
+  expect(run.number).toBe(2);
+  expect(lives(machine)).toHaveLength(2);
+  const { observation, repairs } = await reconcile(machine.ports, aJob("lj"));
+  expect(observation).toMatchObject({ state: "running", run: { number: 2 } });
+  expect(repairs).toEqual(["listed run 2, which the catalogue did not know"]);
+});
+
 test("a run that came back and cannot be written down is ended before its files are undone", async () => {
   const machine = await withPoints();
   crash(machine);

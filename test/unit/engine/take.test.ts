@@ -86,3 +86,15 @@ test("a job that does not run is refused, and that is no failed take", async () 
   await expect(take(machine.ports, lj)).rejects.toMatchObject({ code: "not-running" });
   expect((await status(machine.ports, lj))[0]).toMatchObject({ state: "crashed", lastFault: null });
 });
+
+test("a take whose record and lease cannot be written is a take, or fails for its own reason", async () => {
+  const full = async () => Promise.reject(Fault.of("vault-full", { place: "the catalogue" }));
+  const withoutRoom = ({ ports }: Machine) => ({
+    ...ports,
+    catalogue: { ...ports.catalogue, putAttempt: full, releaseLease: full },
+  });
+  expect((await take(withoutRoom(await running()), lj)).generation).toMatchObject({ number: 1 });
+  const machine = await running();
+  machine.failing.set("dump", dumpFailed());
+  await expect(take(withoutRoom(machine), lj)).rejects.toMatchObject({ code: "dump-failed" });
+});
