@@ -23,7 +23,12 @@ export async function exportAll(lab: Lab, count: number, folder: string): Promis
   await fetch(lab.vaultDisk, "/holdfast", folder);
   const exports = path.join(folder, "exports");
   await mkdir(exports);
-  const env = { PATH: process.env["PATH"], HOLDFAST_CONFIG: "/dev/null", HOLDFAST_VAULT: path.join(folder, "holdfast") };
+  const env = {
+    ...{ PATH: process.env["PATH"], HOLDFAST_CONFIG: "/dev/null" },
+    // A catalogue of its own: the sources here may have gone on since the machine's were packed.
+    ...{ HOLDFAST_VAULT: path.join(folder, "holdfast"), HOLDFAST_CATALOGUE: path.join(folder, "catalogue.sqlite") },
+  };
+  await execute(launcher, ["catalogue", "rebuild"], { env });
   const options = new Map<number, string>();
   for (const n of upTo(count)) {
     const words = ["export", all, "--point", String(n), path.join(exports, String(n)), "--json"];

@@ -64,17 +64,30 @@ static void record(const char *name, const char *fmt, ...)
 	int d;
 	snprintf(tmp, sizeof tmp, "%s/%s.tmp", rundir, name);
 	snprintf(path, sizeof path, "%s/%s", rundir, name);
-	if (!(f = fopen(tmp, "we")))
+	/* Not cut before it is written: a block that was reserved is there even when the disk is full. */
+	if ((d = open(tmp, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) < 0 || !(f = fdopen(d, "w")))
 		fail(1, "cannot write %s", tmp);
 	va_start(ap, fmt);
 	vfprintf(f, fmt, ap);
 	va_end(ap);
-	if (fflush(f) || fsync(fileno(f)) || fclose(f) || rename(tmp, path))
+	if (fflush(f) || ftruncate(fileno(f), ftell(f)) || fsync(fileno(f)) || fclose(f) || rename(tmp, path))
 		fail(1, "cannot write %s", path);
 	if ((d = open(rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0) {
 		fsync(d);
 		close(d);
 	}
+}
+
+/* Room for a record that must not fail later: how the job ended would be lost, and it would be brought back. */
+static void reserve(const char *name)
+{
+	char tmp[4096];
+	int d;
+	snprintf(tmp, sizeof tmp, "%s/%s.tmp", rundir, name);
+	if ((d = open(tmp, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) < 0 || (errno = posix_fallocate(d, 0, 64)) == ENOSPC)
+		fail(1, "cannot write %s", tmp);
+	errno = 0;
+	close(d);
 }
 
 static void put(const char *path, const char *text)
@@ -244,6 +257,7 @@ int main(int argc, char **argv)
 		fail(1, "cannot fork");
 	if (child) {
 		close(ready[1]);
+		reserve("exit");
 		record("init", "%d\n", child);
 		if (write(go[1], "", 1) != 1)
 			return 1;

@@ -150,7 +150,13 @@ describe.each([
       await catalogue.markGeneration(lj, 1, { provenAt: 77, provenMilliseconds: 1500 });
       await catalogue.markGeneration(lj, 1, { state: "damaged", reason: "pages-1.img is short" });
       await catalogue.markGeneration(lj, 1, {});
-      const marked = { held: true, provenAt: 77, provenMilliseconds: 1500, state: "damaged", reason: "pages-1.img is short" } as const;
+      const marked = {
+        held: true,
+        provenAt: 77,
+        provenMilliseconds: 1500,
+        state: "damaged",
+        reason: "pages-1.img is short",
+      } as const;
       expect(await catalogue.generations(lj)).toStrictEqual([aGeneration("lj", 1, marked), aGeneration("lj", 2)]);
       await catalogue.markGeneration(lj, 1, { held: false });
       expect((await catalogue.generations(lj))[0]?.held).toBe(false);

@@ -58,8 +58,8 @@ unpack() {
   for deb in "$@"; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$to"; done
 }
 
-# unpack_criu PREFIX DEB...: with its own loader and libraries, all below usr/ (bookworm still has them in /lib)
-unpack_criu() {
+# unpack_prefix PREFIX DEB...: programs with their own loader and libraries, all below usr/ (bookworm still has them in /lib)
+unpack_prefix() {
   prefix=$1
   shift
   mkdir -p "$prefix/usr/lib" "$prefix/usr/lib64"
@@ -79,7 +79,8 @@ build_base() {
     "${mirror:-http://deb.debian.org/debian}" "$suite" >"$cache/apt/lab.sources"
   echo "lab: downloading Debian packages" >&2
   apt apt-get update >&2
-  download "$work/qemu" "$suite" qemu-system-x86
+  # As new as the kernel: under bookworm's 7.2 trixie's 6.12 loses registers (an oops in the second minute).
+  download "$work/qemu" "$kernel_suite" qemu-system-x86
   download "$work/root" "$suite" $guest_packages
   # With the libraries it needs, by which alone it is run: see guest/criu.
   download "$work/criu" "$criu_suite" criu
@@ -88,7 +89,7 @@ build_base() {
   (cd "$work" && apt apt-get -t "$kernel_suite" download "$image" >&2 && apt apt-get -t "$suite" download busybox-static:amd64 >&2)
 
   echo "lab: unpacking" >&2
-  unpack "$new/qemu" "$work"/qemu/*.deb
+  unpack_prefix "$new/qemu" "$work"/qemu/*.deb
   unpack "$work/kernel" "$work"/linux-image-*.deb
   unpack "$work/busybox" "$work"/busybox-static*.deb
   mv "$work"/kernel/boot/vmlinuz-* "$new/vmlinuz"
@@ -127,8 +128,8 @@ build_base() {
   install -m 755 "$here/guest/rc" "$here/guest/agent" "$tree/usr/local/sbin/"
   cp "$here/guest/holdfast.toml" "$tree/etc/holdfast/holdfast.toml"
   ln -s /opt/holdfast/bin/holdfast "$tree/usr/local/bin/holdfast"
-  unpack_criu "$tree/opt/criu" "$work"/criu/*.deb
-  unpack_criu "$tree/opt/criu-old" "$work"/criu-old/*.deb
+  unpack_prefix "$tree/opt/criu" "$work"/criu/*.deb
+  unpack_prefix "$tree/opt/criu-old" "$work"/criu-old/*.deb
   install -m 755 "$here/guest/criu" "$tree/usr/local/sbin/criu"
 
   mkdir -p "$tree/opt/deps"
@@ -166,9 +167,9 @@ if [ ! -e "$base" ]; then
   build_base "$cache/.new-base"
   mv "$cache/.new-base" "$base"
 fi
-# The whole matrix is four; one that a machine runs from was touched when that machine was started.
+# The whole matrix is four. A machine may run from another for hours, and starts from it again after each power cut.
 touch "$base"
-ls -dt "$cache"/base-* | tail -n +6 | xargs -r rm -rf
+ls -dt "$cache"/base-* | tail -n +6 | while read -r old; do find "$old" -maxdepth 0 -mmin +600 -exec rm -rf {} +; done
 code_key=$(cd "$repo" && find src jobs migrations bin package.json test/lab/programs test/programs -type f | LC_ALL=C sort | xargs cat | cat - "$here/build.sh" | digest)
 code=$cache/code-$code_key.img
 if [ ! -e "$code" ]; then

@@ -59,6 +59,11 @@ inLab(`${cuts} power cuts at moments from seed ${seed}`, (lab) => {
       await lab().must(`sed -i '/\\[vault\\]/i zone = "UTC"' /etc/holdfast/holdfast.toml`);
       await startService(lab());
       await startJob(lab(), "cuts", `${pages} run log 500000`, `--every ${interval}s --keep last=6 --on-crash restore`);
+      // Before the first point there is nothing to come back from.
+      await lab().must(
+        "for i in $(seq 1200); do ls /vault/holdfast/jobs/cuts/generations/*/holdfast.json && exit 0; sleep 0.1; done; exit 1",
+        180,
+      );
       const lost: number[] = [];
       for (let cut = 1; cut <= cuts; cut++) {
         await moreSteps(lab(), "cuts", 2);
@@ -70,7 +75,9 @@ inLab(`${cuts} power cuts at moments from seed ${seed}`, (lab) => {
         await lab().boot();
         // Nobody types anything: the service starts with the machine, and all that follows is its own doing.
         await startService(lab());
-        await moreSteps(lab(), "cuts", 2);
+        await moreSteps(lab(), "cuts", 2).catch(async (error: unknown) => {
+          throw new Error(`cut ${cut}: the service said\n${await lab().must("tail -c 6000 /work/serve.log")}`, { cause: error });
+        });
         const { stdout, status } = await lab().run(`${pages} verify ${log}; tr -dc '\\000' <${log} | wc -c`);
         expect({ cut, status, said: stdout.trim().split("\n").at(-1) }).toEqual({ cut, status: 0, said: "0" });
         const [job] = (await lab().json<Status>("status cuts")).jobs;

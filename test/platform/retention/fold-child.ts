@@ -46,7 +46,7 @@ async function open(): Promise<Ports> {
   const disk = machineDisk(null);
   const slow = {
     ...disk,
-    rename: (from: string, to: string) => disk.rename(from, to).then(() => wait(to.includes("/.old-") ? 30 : 0)),
+    rename: (from: string, to: string) => disk.rename(from, to).then(() => wait(to.includes("/.old-") ? 80 : 0)),
   };
   const random = (): string => opened?.ports.ids.random() ?? "";
   return {

@@ -134,7 +134,7 @@ describe.skipIf(!platform.ready).each([
       process.stderr.write(`${told}\n`);
       // Else the moments were not spread: nothing touched yet, all done, and the steps between.
       expect(left.size, told).toBeGreaterThan(Math.min(rounds / 10, 5));
-      expect([...left].join("\n"), told).toMatch(how === "exchange" ? /\.folding-/ : /\.old-(\d) (?!.*\1)/);
+      if (rounds >= 20) expect([...left].join("\n"), told).toMatch(how === "exchange" ? /\.folding-/ : /\.old-(\d) (?!.*\1)/);
     },
   );
 });

@@ -66,7 +66,9 @@ test("a run that only the catalogue cannot be told of goes on, and is listed by 
   const machine = await withPoints();
   crash(machine);
   const { catalogue } = machine.ports;
-  const told = { ...machine.ports, catalogue: { ...catalogue, putRun: async () => Promise.reject(full()) } };
+  const putRun: typeof catalogue.putRun = async (job, run) =>
+    run.number === 2 ? Promise.reject(full()) : catalogue.putRun(job, run);
+  const told = { ...machine.ports, catalogue: { ...catalogue, putRun } };
   const { run } = await restore(told, lj, latest);
   expect(run.number).toBe(2);
   expect(lives(machine)).toHaveLength(2);
