@@ -32,11 +32,11 @@ export async function startJob(lab: Lab, name: string, command: string, options 
   return lab.json<Started>(`run --name ${name} --cwd ${workOf(name)} --every never --keep all ${options} -- ${command}`);
 }
 
-/** Waits until the log has `count` more lines than now. Fails after two minutes, with what the job said. */
-export async function moreSteps(lab: Lab, name: string, count: number, log = "log"): Promise<void> {
+/** Waits until the log has `count` more lines than now. Fails after `seconds`, with what the job said. */
+export async function moreSteps(lab: Lab, name: string, count: number, log = "log", seconds = 120): Promise<void> {
   const lines = `$(wc -l <${workOf(name)}/${log} 2>/dev/null || echo 0)`;
-  const until = `end=$((${lines} + ${count})); for i in $(seq 1200); do [ ${lines} -ge $end ] && exit 0; sleep 0.1; done`;
-  const { status } = await lab.run(`${until}; exit 1`, 150);
+  const until = `end=$((${lines} + ${count})); for i in $(seq ${seconds * 10}); do [ ${lines} -ge $end ] && exit 0; sleep 0.1; done`;
+  const { status } = await lab.run(`${until}; exit 1`, seconds + 30);
   if (status !== 0) throw new Error(`${name} makes no steps: ${await output(lab, name)}`);
 }
 
