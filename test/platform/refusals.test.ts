@@ -251,7 +251,7 @@ describe.skipIf(!platform.ready)("damage in the vault is met before anything is 
     {
       what: "a manifest that was edited",
       damage: async (root) => edit(path.join(generation(root, 2), "holdfast.json")),
-      faults: [null, "manifest-forged", "chain-broken"],
+      faults: [null, "point-damaged", "chain-broken"],
     },
   ];
 
