@@ -25,9 +25,9 @@ export function addCheck(root: Command, session: Session): void {
     .option("--seconds <n>", "how long a command is watched", "3")
     .option("--cwd <dir>", "the command's working directory")
     .action(async (words: string[], options: Options) => {
-      const engine = await session.engine(options, "check");
       const [first] = words;
       if (first === undefined) throw Fault.of("usage", { what: "check takes a PID, or a command after --", command: "check" });
+      const engine = await session.engine(options, "check");
       const isCommand = process.argv.includes("--") || words.length > 1;
       const found = isCommand
         ? await watch(session, options, words)
