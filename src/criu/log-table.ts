@@ -377,7 +377,8 @@ export const logTable: readonly LogRow[] = [
   },
   {
     sample: "Script /usr/lib/holdfast-hook exited with -1",
-    pattern: /Script .* exited with|One of more action scripts failed|dump script failed|exited, status=\d+|execvp\(.*\) failed/,
+    pattern:
+      /Script .* exited with|One of more action scripts failed|dump script failed|^killed by signal \d+|exited, status=\d+|execvp\(.*\) failed/,
     meaning: "the program that CRIU calls inside the freeze failed, or the service behind it went away",
     advice: "see the service's log",
     weight: "summary",

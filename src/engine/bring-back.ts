@@ -76,22 +76,12 @@ async function bringBackOnce(ports: Ports, job: Job, point: Generation, by: Begi
  * The job runs again: that this cannot be written down is no reason to end it. A point that had failed before is offered again.
  */
 async function prove(ports: Ports, job: Job, point: Generation, milliseconds: number): Promise<void> {
-  try {
+  await softly(ports, job, `point ${point.number} came back, but is not marked proven`, async () => {
     const { reason } = await ports.vault.manifest(job.name, point.number);
     const again = point.state === "failed" ? ({ state: "sealed", reason } as const) : {};
-    await mark(ports, job.name, point.number, {
-      ...again,
-      provenAt: ports.clock.now(),
-      provenMilliseconds: Math.round(milliseconds),
-    });
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    ports.events.emit({
-      type: "notice",
-      job: job.name,
-      text: `point ${point.number} came back, but is not marked proven: ${error.message}`,
-    });
-  }
+    const provenMilliseconds = Math.round(milliseconds);
+    await mark(ports, job.name, point.number, { ...again, provenAt: ports.clock.now(), provenMilliseconds });
+  });
 }
 
 async function startAgain(ports: Ports, job: Job, manifest: Manifest, runFolder: string, run: number): Promise<Launched> {
@@ -110,31 +100,36 @@ async function startAgain(ports: Ports, job: Job, manifest: Manifest, runFolder:
   });
 }
 
-/** All of the vault's before the first of the catalogue's: while a write may still fail and be undone, no row may speak of the run. */
+/** The row of the run last of all: while a write may still fail and be undone, the catalogue must not know of it. */
 async function recordRun(ports: Ports, job: Job, run: Run): Promise<void> {
   const { vault, catalogue } = ports;
   const head = await vault.readHead(job.name);
   await vault.writeHead(job.name, { ...head, bits: { type: "unknown", why: `the job was restored from point ${run.from}` } });
   const meant: Job = { ...job, intent: "run" };
-  await vault.writeRun(job.name, run);
-  if (job.intent !== "run") await vault.writeJob(meant);
-  await inCatalogue(ports, job, async () => {
+  const isNew = job.intent !== "run";
+  try {
+    await vault.writeRun(job.name, run);
+    if (isNew) await vault.writeJob(meant);
+    if (isNew) await catalogue.putJob(meant);
     await catalogue.putRun(job.name, run);
-    await catalogue.putJob(meant);
-    await scheduleNext(ports, meant);
-  });
+  } catch (error) {
+    if (isNew) await softly(ports, job, "it still counts as meant to run", () => writeAgain(ports, job));
+    throw error;
+  }
+  await softly(ports, job, "it runs again, and its next take is not scheduled yet", () => scheduleNext(ports, meant));
 }
 
-/** The vault has the run, and the job runs: a catalogue on a full disk follows at the next command (`keepRecords`). */
-async function inCatalogue(ports: Ports, job: Job, act: () => Promise<unknown>): Promise<void> {
+async function writeAgain({ vault, catalogue }: Ports, job: Job): Promise<void> {
+  await vault.writeJob(job);
+  await catalogue.putJob(job);
+}
+
+/** For what must not decide over a restore: a fault is a notice. */
+async function softly(ports: Ports, job: Job, otherwise: string, act: () => Promise<unknown>): Promise<void> {
   try {
     await act();
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    ports.events.emit({
-      type: "notice",
-      job: job.name,
-      text: `it runs again; the catalogue does not know it yet: ${error.message}`,
-    });
+    ports.events.emit({ type: "notice", job: job.name, text: `${otherwise}: ${error.message}` });
   }
 }

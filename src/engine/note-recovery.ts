@@ -3,6 +3,7 @@ import type { Generation } from "../domain/generation.ts";
 import type { Job } from "../domain/job.ts";
 import { lineage, workSince } from "../domain/lineage.ts";
 import type { Run } from "../domain/run.ts";
+import { Fault } from "../faults/fault.ts";
 import type { Ports, Recovery } from "./ports.ts";
 import { points } from "./queries.ts";
 
@@ -36,12 +37,17 @@ export type Comeback = {
   readonly milliseconds: number;
 };
 
-/** Writes down that a job came back, and tells it; gives the sentence. */
+/** Writes down that a job came back, and tells it; gives the sentence. It runs: that this cannot be written down is a notice. */
 export async function noteComeback(ports: Ports, job: Job, { point, run, lost, milliseconds }: Comeback): Promise<string> {
   const loss = lost === null ? "" : `; ${spanText(lost)} of work lost`;
   const message = `came back from point ${point.number}, on timeline ${run.timeline}${loss}`;
   const said = { job: job.name, point: point.number, message, code: null } as const;
-  await noteRecovery(ports, { ...said, outcome: "restored", lostMilliseconds: lost, milliseconds });
+  try {
+    await noteRecovery(ports, { ...said, outcome: "restored", lostMilliseconds: lost, milliseconds });
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    ports.events.emit({ type: "notice", job: job.name, text: `this is not in the list of recoveries: ${error.message}` });
+  }
   await ports.notices.tell({ ...said, event: "restored", at: ports.clock.now(), message: `${job.name} ${message}` });
   return message;
 }

@@ -58,6 +58,7 @@ export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
     readBeginning: async (name, number) => kept(name).beginnings.get(number) ?? null,
     async removeRunFolder(name, number) {
       step(`remove run folder ${number}`);
+      kept(name).runs.delete(number);
       kept(name).beginnings.delete(number);
       kept(name).folders.delete(number);
     },

@@ -71,6 +71,13 @@ describe("translating a log", () => {
     );
   });
 
+  test("knows a hook that was killed, which CRIU tells without its pid", () => {
+    const log = ["killed by signal 9: Killed", "Script /usr/lib/holdfast-hook exited with -1", "Dumping FAILED."].map((text) =>
+      line(text),
+    );
+    expect(translate(log.join("\n"))?.meaning).toContain("calls inside the freeze");
+  });
+
   test("gives the summary when there is nothing else, and nothing for a log without trouble", () => {
     expect(translate(line("Dumping FAILED."))?.line).toBe("Dumping FAILED.");
     expect(translate("(00.1) Dumping finished successfully\n")).toBeNull();

@@ -62,19 +62,34 @@ test("when the memory does not come back the files are undone, and there is no n
   expect((await machine.ports.catalogue.runs(lj)).map(({ number }) => number)).toEqual([1]);
 });
 
-test("a run that only the catalogue cannot be told of goes on, and is listed by the next command", async () => {
+test("a run that the catalogue cannot be told of is ended, its files are undone, and no row speaks of it", async () => {
   const machine = await withPoints();
   crash(machine);
   const { catalogue } = machine.ports;
   const putRun: typeof catalogue.putRun = async (job, run) =>
     run.number === 2 ? Promise.reject(full()) : catalogue.putRun(job, run);
   const told = { ...machine.ports, catalogue: { ...catalogue, putRun } };
-  const { run } = await restore(told, lj, latest);
-  expect(run.number).toBe(2);
-  expect(lives(machine)).toHaveLength(2);
+  await expect(restore(told, lj, latest)).rejects.toMatchObject({ code: "vault-full" });
+  expect(lives(machine)).toEqual([]);
+  expect(machine.steps).toContain("undo /vault/undo/2");
   const { observation, repairs } = await reconcile(machine.ports, aJob("lj"));
-  expect(observation).toMatchObject({ state: "running", run: { number: 2 } });
+  expect(observation).toMatchObject({ state: "crashed", run: { number: 1 } });
+  expect(repairs).toEqual([]);
+});
+
+test("a run that is written down and missing in the catalogue is listed: its job is not brought back twice", async () => {
+  const machine = await withPoints();
+  crash(machine);
+  const { catalogue } = machine.ports;
+  // The restore is killed between the record and the row.
+  const never: typeof catalogue.putRun = async (job, run) =>
+    run.number === 2 ? new Promise<void>(() => undefined) : catalogue.putRun(job, run);
+  void restore({ ...machine.ports, catalogue: { ...catalogue, putRun: never } }, lj, latest);
+  while (!machine.steps.includes("write run 2")) await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  const { observation, repairs } = await reconcile(machine.ports, aJob("lj"));
   expect(repairs).toEqual(["listed run 2, which the catalogue did not know"]);
+  expect(observation).toMatchObject({ state: "running", run: { number: 2 } });
 });
 
 test("a run that came back and cannot be written down is ended before its files are undone", async () => {
