@@ -108,7 +108,9 @@ const shmBytes = 128 * 1024;
 const pauseMilliseconds = 50;
 
 async function connect(file: string, busyMilliseconds: number): Promise<Database.Database> {
-  for (let left = busyMilliseconds; ; left -= pauseMilliseconds) {
+  // By the clock: each try may itself wait as long for a lock.
+  const until = performance.now() + busyMilliseconds;
+  for (;;) {
     const database = new Database(file, { timeout: busyMilliseconds });
     try {
       verifyIdentity(database, file);
@@ -121,7 +123,7 @@ async function connect(file: string, busyMilliseconds: number): Promise<Database
       database.close();
       // The change to WAL needs the file for itself for a moment, and SQLite does not wait for that by its timeout.
       const fault = translated(error, file);
-      if (!(fault instanceof Fault && fault.code === "catalogue-busy" && left > 0)) throw fault;
+      if (!(fault instanceof Fault && fault.code === "catalogue-busy" && performance.now() < until)) throw fault;
       await wait(pauseMilliseconds);
     }
   }

@@ -81,7 +81,7 @@ describe("a hook", () => {
     await tell("main", [await hook(`env > "$said"; echo end >> "$said"`)], env);
     const names = (await written(/end/)).split("\n").map((line) => line.split("=")[0] ?? "");
     const shells = new Set(["PWD", "OLDPWD", "SHLVL", "_", "end", ""]);
-    expect(names.filter((name) => !shells.has(name) && !name.startsWith("HOLDFAST_TEST_")).toSorted()).toEqual(
+    expect(names.filter((name) => !shells.has(name) && !/^HOLDFAST_(TEST|REQUIRE)_/.test(name)).toSorted()).toEqual(
       ["HOME", "LANG", "PATH", "HOLDFAST_CONFIG", "HOLDFAST_VAULT"].toSorted(),
     );
     expect(await readFile(said(), "utf8")).toContain("HOLDFAST_VAULT=/vault");

@@ -47,8 +47,9 @@ export async function openScene(programs: string): Promise<Scene> {
     ...{ world, vaultDisk, stagingDisk, workDisk, init: started.initPid },
     async close() {
       for (const { folder } of disks) makeRoom(folder);
-      // Also where no status can be had.
-      await kill(scene.init);
+      // Also where no status can be had; its pid may be another's by now.
+      const words = await readFile(`/proc/${scene.init}/cmdline`, "utf8").catch(() => "");
+      if (words.includes(vault)) await kill(scene.init);
       const { jobs } = await world.json<StatusDocument>(["status", "--all"]).catch(() => ({ jobs: [] }));
       for (const { run, state } of jobs) if (run?.initPid && state === "running") await kill(run.initPid);
       await world.close();
