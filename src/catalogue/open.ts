@@ -108,22 +108,22 @@ const shmBytes = 128 * 1024;
 const pauseMilliseconds = 50;
 
 async function connect(file: string, busyMilliseconds: number): Promise<Database.Database> {
-  // By the clock: each try may itself wait as long for a lock.
-  const until = performance.now() + busyMilliseconds;
-  for (;;) {
-    const database = new Database(file, { timeout: busyMilliseconds });
+  // A try waits for a lock as long as for the next try: so the tries are a measure of the time, and no clock is asked.
+  for (let left = busyMilliseconds; ; left -= pauseMilliseconds) {
+    const database = new Database(file, { timeout: pauseMilliseconds });
     try {
       verifyIdentity(database, file);
       if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600);
       database.pragma("journal_mode = WAL");
       database.pragma("synchronous = FULL");
       database.pragma("foreign_keys = ON");
+      database.pragma(`busy_timeout = ${busyMilliseconds}`);
       return database;
     } catch (error) {
       database.close();
       // The change to WAL needs the file for itself for a moment, and SQLite does not wait for that by its timeout.
       const fault = translated(error, file);
-      if (!(fault instanceof Fault && fault.code === "catalogue-busy" && performance.now() < until)) throw fault;
+      if (!(fault instanceof Fault && fault.code === "catalogue-busy" && left > 0)) throw fault;
       await wait(pauseMilliseconds);
     }
   }

@@ -19,6 +19,8 @@ export async function giveUp(ports: Ports, job: JobName, number: number, by: num
  */
 export async function settleConsumed(ports: Ports, job: JobName): Promise<readonly string[]> {
   const { vault, catalogue } = ports;
+  // A criu that outlived its time limit, or its service, may be taking pages still.
+  if (await ports.criu.stillDumping(job)) return [];
   const present = new Set(await vault.sealed(job));
   const generations = (await catalogue.generations(job)).filter(({ number }) => present.has(number));
   const repairs: string[] = [];

@@ -35,8 +35,9 @@ export async function dedup(ports: Ports, name: JobName): Promise<DedupReport> {
     const bytesBefore = rows.reduce((sum, row) => sum + row.bytes, 0);
     let bytesAfter = bytesBefore;
     const changed: { number: number; pagesDropped: number }[] = [];
-    for (const { number, bytes, kind } of rows) {
-      if (kind === "base" || !sound.has(number)) continue;
+    for (const { number, bytes, kind, state } of rows) {
+      // What is consumed is full of holes that its pagemap does not tell of: written anew they would be stored as zeros.
+      if (kind === "base" || state === "consumed" || !sound.has(number)) continue;
       const pagesDropped = await dedupOne(ports, name, number);
       if (pagesDropped === 0) continue;
       const row = rowOf(await ports.vault.manifest(name, number), await ports.vault.readMarks(name));

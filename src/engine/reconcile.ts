@@ -29,7 +29,7 @@ export async function reconcile(ports: Ports, job: Job, aliveUntil: number | nul
     ...(await settleRuns(ports, job)),
   ];
   const synced = await syncRows(ports, job);
-  repairs.push(...synced.repairs, ...(await settlePages(ports, job)));
+  repairs.push(...synced.repairs, ...(await settleConsumed(ports, job.name)));
   const observation = await observe(ports, job, aliveUntil);
   const { run } = observation;
   if (run && run.endedAt !== null) await recordEnd(ports, job, observation);
@@ -52,11 +52,6 @@ async function sweepDrills({ vault, launcher }: Ports, job: Job): Promise<readon
     await vault.removeDrill(job.name, folder);
   }
   return folders.map((folder) => `swept ${folder}, left by a drill that was cut off`);
-}
-
-async function settlePages(ports: Ports, job: Job): Promise<readonly string[]> {
-  // It may be taking pages still.
-  return (await ports.criu.stillDumping(job.name)) ? [] : settleConsumed(ports, job.name);
 }
 
 async function settleRuns(ports: Ports, job: Job): Promise<readonly string[]> {

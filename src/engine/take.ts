@@ -114,9 +114,14 @@ async function attemptOnce(ports: Ports, job: Job): Promise<TakeReport> {
     };
   } catch (error) {
     await vault.discard(making);
-    if (takesPages(plan)) await settleConsumed(ports, job.name);
+    // What this cannot do now, the next look does; it must not hide why the take failed.
+    if (takesPages(plan)) await settleConsumed(ports, job.name).catch(passOver);
     throw await withStillGood(ports, job.name, error);
   }
+}
+
+function passOver(error: unknown): void {
+  if (!(error instanceof Fault)) throw error;
 }
 
 /** Faults: `vault-full`, `vault-unwritable`, `key-unusable`. */

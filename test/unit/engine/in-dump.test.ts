@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { changeJob } from "../../../src/engine/change-job.ts";
+import { dedup } from "../../../src/engine/dedup.ts";
 import { points } from "../../../src/engine/queries.ts";
 import { start } from "../../../src/engine/start.ts";
 import { take } from "../../../src/engine/take.ts";
@@ -125,4 +126,36 @@ test("an increment that CRIU cannot stand on its parent becomes a base at once",
   expect(machine.events).toContainEqual(
     expect.objectContaining({ type: "notice", text: expect.stringContaining("taking a base") }),
   );
+});
+
+test("while a criu that could not be ended may be taking pages still, the parent is not offered again", async () => {
+  const machine = tracking();
+  await start(machine.ports, aJob("lj", inDump));
+  await take(machine.ports, lj);
+  machine.failing.set("dump", Fault.of("dump-timeout", { job: "lj", seconds: 1, log: "a log" }));
+  let dumped = false;
+  const { criu } = machine.ports;
+  const dump: typeof criu.dump = async (request, whileFrozen) => {
+    dumped = true;
+    return criu.dump(request, whileFrozen);
+  };
+  const ports: Ports = { ...machine.ports, criu: { ...criu, dump, stillDumping: async () => dumped } };
+  await expect(take(ports, lj)).rejects.toMatchObject({ code: "dump-timeout" });
+  expect(await states(machine)).toEqual(["1 consumed"]);
+});
+
+test("what is left of a consumed generation is not deduplicated: its holes would be stored as zeros", async () => {
+  const machine = tracking();
+  await start(machine.ports, aJob("lj", inDump));
+  for (let number = 1; number <= 3; number++) await take(machine.ports, lj);
+  const asked: number[] = [];
+  const vault: Ports["vault"] = {
+    ...machine.ports.vault,
+    dedup: async (_, number) => {
+      asked.push(number);
+      return { pagesDropped: 0 };
+    },
+  };
+  await dedup({ ...machine.ports, vault }, lj);
+  expect(asked).toEqual([3]);
 });
