@@ -68,8 +68,9 @@ inLab(`${cuts} power cuts at moments from seed ${seed}`, (lab) => {
       for (let cut = 1; cut <= cuts; cut++) {
         await moreSteps(lab(), "cuts", 2);
         const until = Math.round(moments.next().value * longest * 1000);
-        const clock = await lab().must(`sleep ${until / 1000}; date +%s%3N; wc -l <${log}`, longest + 60);
-        const [at = 0, steps = 0] = clock.trim().split("\n").map(Number);
+        const clock = await lab().must(`sleep ${until / 1000}; date +%s; wc -l <${log}`, longest + 60);
+        const [seconds = 0, steps = 0] = clock.trim().split("\n").map(Number);
+        const at = seconds * 1000;
         await lab().powerCut();
 
         await lab().boot();
