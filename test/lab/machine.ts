@@ -44,6 +44,11 @@ export async function startMachine(files: MachineFiles): Promise<Machine> {
   qemu.stderr.on("data", (part: Buffer) => said.push(part));
   const gone = once(qemu, "exit");
   gone.catch(() => {});
+  // Whoever ends the tests ends the machine: vitest's workers outlive a vitest that was ended by a signal.
+  const end = () => void qemu.kill("SIGKILL");
+  const endWithVitest = () => process.exit(1);
+  process.once("exit", end).once("disconnect", endWithVitest);
+  qemu.once("exit", () => process.off("exit", end).off("disconnect", endWithVitest));
   // A program that cannot be started: told by `knock`, and by what there is then of the console.
   qemu.on("error", (error) => said.push(Buffer.from(String(error))));
   const withConsole = async (what: string) => {

@@ -7,8 +7,8 @@ import type { Lab } from "./lab.ts";
 /** `HOLDFAST_TEST_CUTS=50` for the long run, `HOLDFAST_TEST_SEED=...` to see a failure again. */
 const cuts = Number(process.env["HOLDFAST_TEST_CUTS"] ?? "2");
 const seed = Number(process.env["HOLDFAST_TEST_SEED"] ?? randomInt(2 ** 31));
-/** Seconds between generations, and at the latest from the moment the job was seen to run to the cut. A take alone is about ten in here. */
-const [interval, longest] = [20, 75];
+/** Seconds between generations, and at the latest from the moment the job was seen to run to the cut. A take alone is some seconds in here. */
+const [interval, longest] = [8, 30];
 /** Beginning a thread of the service's takes seconds under emulation, and a tick comes when it can. */
 const lateness = 15_000;
 
@@ -33,10 +33,8 @@ const log = `${workOf("cuts")}/log`;
 const startService = (lab: Lab) => lab.must("setsid holdfast serve >>/work/serve.log 2>&1 </dev/null & sleep 1");
 
 async function runBefore(lab: Lab, number: number): Promise<{ readonly number: number; readonly startedAt: number }> {
-  return JSON.parse(await lab.must(`cat /vault/holdfast/jobs/cuts/runs/${number}/run.json`)) as {
-    number: number;
-    startedAt: number;
-  };
+  const text = await lab.must(`cat /vault/holdfast/jobs/cuts/runs/${number}/run.json`);
+  return (JSON.parse(text) as { run: { number: number; startedAt: number } }).run;
 }
 
 /** What the service wrote; a line that the power cut in two is left out. */

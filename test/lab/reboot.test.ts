@@ -131,7 +131,8 @@ end of program`);
 /** What a restore would leave behind, if it began. */
 async function traces(lab: Lab): Promise<string> {
   return lab.must(
-    `sha256sum /work/mapped/log; ls -lA ${vault}/jobs/mapped/runs ${vault}/jobs/mapped/undo 2>/dev/null; pgrep python3; true`,
+    // Names, not times: the end of the run before the reboot is written down by whoever comes first.
+    `sha256sum /work/mapped/log; ls -A ${vault}/jobs/mapped/runs ${vault}/jobs/mapped/undo 2>/dev/null; pgrep python3; true`,
   );
 }
 
@@ -169,7 +170,9 @@ inLab("a clock set back by an hour", (lab) => {
     const fourth = await afterTake(lab(), third.number);
     const [before, ...after] = [second.uptime - first.uptime, third.uptime - second.uptime, fourth.uptime - third.uptime];
     const takes = await takesOf(lab());
-    process.stderr.write(`takes after ${before} s; the clock is set back; after ${after.join(" s, ")} s; takes of ${takes.join(" s, ")} s\n`);
+    process.stderr.write(
+      `takes after ${before} s; the clock is set back; after ${after.join(" s, ")} s; takes of ${takes.join(" s, ")} s\n`,
+    );
     // A take alone may be longer than the interval in here.
     for (const gap of after) expect(gap).toBeLessThan(interval + Math.max(...takes) + lateness);
 
@@ -214,7 +217,7 @@ inLab("a clock set back by an hour", (lab) => {
 
   /** How long each take was, in seconds, as the service's log says it. */
   async function takesOf(machine: Lab): Promise<readonly number[]> {
-    const said = await machine.must("grep '\"event\":\"took\"' /work/serve.log");
+    const said = await machine.must('grep \'"event":"took"\' /work/serve.log');
     const lines = said.trim().split("\n");
     return lines.map((line) => (JSON.parse(line) as { milliseconds: number }).milliseconds / 1000);
   }
