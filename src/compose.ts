@@ -2,31 +2,23 @@ import os from "node:os";
 import path from "node:path";
 import { openCatalogue } from "./catalogue/open.ts";
 import { setCatalogueAside } from "./catalogue/set-aside.ts";
-import { openCriu } from "./criu/criu.ts";
-import { installCriu } from "./criu/install.ts";
-import { explain } from "./criu/log.ts";
+import { takesAtOnce } from "./domain/takes-at-once.ts";
 import type { DoctorFacts, PlaceFacts } from "./engine/doctor.ts";
-import type { Catalogue, Events, Ports, Vault } from "./engine/ports.ts";
-import { rebuild, type RebuildReport } from "./engine/rebuild.ts";
+import type { Catalogue, Events, Ports, Processes, Vault } from "./engine/ports.ts";
+import type { RebuildReport } from "./engine/rebuild.ts";
 import { Fault } from "./faults/fault.ts";
 import { exchangeNames } from "./host/exchange.ts";
 import { holesIn } from "./host/holes.ts";
-import { openFiles } from "./host/files/files.ts";
-import { openIsolation } from "./host/drill/isolation.ts";
-import { installCompiler } from "./host/install-compiler.ts";
-import { inspectFolder } from "./host/folder-facts.ts";
 import { machineClock } from "./host/clock.ts";
-import { machineHost } from "./host/host.ts";
+import { machineCapacity, machineHost } from "./host/host.ts";
 import { type NoticeSettings, openNotices } from "./host/notices.ts";
 import { machineIds } from "./host/ids.ts";
-import { initProgram } from "./host/init-program.ts";
-import { openLauncher } from "./host/launcher.ts";
+import type { InitProgram } from "./host/init-program.ts";
 import { type Log, openLog, silentLog } from "./host/log.ts";
-import { inspectMachine } from "./host/machine.ts";
 import { openProcesses } from "./host/processes.ts";
 import { searchPath, userEnvironment } from "./host/environment.ts";
-import { lockService, type ServiceLock } from "./host/service-lock.ts";
-import { goingDown } from "./host/shutdown.ts";
+import type { ServiceLock } from "./host/service-lock.ts";
+import { latePorts } from "./late-ports.ts";
 import type { Settings } from "./settings/read.ts";
 import { openVault } from "./vault/vault.ts";
 
@@ -35,10 +27,14 @@ export type Engine = {
   readonly ports: Ports;
   readonly settings: Settings;
   readonly log: Log;
+  /** How many takes may be under way at one time. */
+  readonly takesAtOnce: number;
   /** The environment a job starts with when run as `user` (`null`: as the caller). */
   userEnvironment(user: string | null): Promise<Record<string, string>>;
   /** For the service alone: one for a vault. */
   lockService(): Promise<ServiceLock>;
+  /** For the service alone, when nothing has been at work for a while. */
+  giveBackMemory(): Promise<void>;
   /** Why the machine is taken to be going down; `null`: it is not. */
   goingDown(): Promise<string | null>;
   close(): Promise<void>;
@@ -55,21 +51,23 @@ export async function compose(settings: Settings, listeners: Listeners = {}): Pr
   const ports = await allButCatalogue(settings, listeners);
   const { catalogue, fresh } = await openCatalogue({ file: catalogueFile(settings) });
   try {
-    if (fresh) await rebuild({ vault: ports.vault, catalogue });
+    if (fresh) await (await import("./engine/rebuild.ts")).rebuild({ vault: ports.vault, catalogue });
     else await requireVault(ports.vault, catalogue, settings);
   } catch (error) {
     await catalogue.close();
     throw error;
   }
-  const log = listeners.log ? openLog(settings.service.logLevel, listeners.log) : silentLog;
+  const log = listeners.log ? await openLog(settings.service.logLevel, listeners.log) : silentLog;
   const notices = openNotices(noticeSettings(settings, log));
   return {
     ports: { ...ports, catalogue, notices },
     settings,
     log,
+    takesAtOnce: takesAtOnce(settings.limits.takesAtOnce, machineCapacity()),
     userEnvironment,
-    lockService: () => lockService(settings.vault.path),
-    goingDown: () => goingDown("/", machineClock.now()),
+    lockService: async () => (await import("./host/service-lock.ts")).lockService(settings.vault.path),
+    giveBackMemory: async () => (await import("./host/give-back.ts")).giveBackMemory(),
+    goingDown: async () => (await import("./host/shutdown.ts")).goingDown("/", machineClock.now()),
     async close() {
       await notices.close();
       await catalogue.close();
@@ -95,6 +93,7 @@ export async function rebuildCatalogue(settings: Settings): Promise<RebuildRepor
   const ports = await allButCatalogue(settings, {});
   const opened = await openOrSetAside(catalogueFile(settings));
   try {
+    const { rebuild } = await import("./engine/rebuild.ts");
     return { ...(await rebuild({ vault: ports.vault, catalogue: opened.catalogue })), setAside: opened.setAside };
   } finally {
     await opened.catalogue.close();
@@ -103,18 +102,22 @@ export async function rebuildCatalogue(settings: Settings): Promise<RebuildRepor
 
 /** What `doctor --fix` does: a CRIU that works here, and the init, with a compiler for it if there is none. Faults: `criu-install-failed`, `compiler-missing`. */
 export async function makeReady(settings: Settings, say: (text: string) => void): Promise<void> {
-  if (settings.criu.path === "auto") await installCriu({ ...criuPlaces(settings), aptFolder: "/etc/apt" }, say);
+  if (settings.criu.path === "auto") {
+    const { installCriu } = await import("./criu/install.ts");
+    await installCriu({ ...criuPlaces(settings), aptFolder: "/etc/apt" }, say);
+  }
   try {
     await initProgram(cacheRoot(settings));
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== "compiler-missing") throw error;
-    await installCompiler(say);
+    await (await import("./host/install-compiler.ts")).installCompiler(say);
     await initProgram(cacheRoot(settings));
   }
 }
 
 /** What `doctor` looks at; nothing is changed but for trial files that are removed again. */
 export async function examineMachine(settings: Settings): Promise<DoctorFacts> {
+  const { inspectMachine } = await import("./host/machine.ts");
   const [machine, criu, init] = [await inspectMachine(), await reportCriu(settings), await reportInit(settings)];
   const { kernel, distribution, capabilities, hugePages, runIsTmpfs, clockSynchronised, tools } = machine;
   const places = [await place("vault", settings.vault.path)];
@@ -136,22 +139,15 @@ export async function examineMachine(settings: Settings): Promise<DoctorFacts> {
 
 /** A disk that is not mounted looks like an empty vault: nothing may be marked lost, nor a new vault made in its place. */
 async function requireVault(vault: Vault, catalogue: Catalogue, settings: Settings): Promise<void> {
+  if ((await vault.jobNames()).length > 0) return;
   const count = (await catalogue.jobs()).length;
-  if (count === 0 || (await vault.jobNames()).length > 0) return;
+  if (count === 0) return;
   throw Fault.of("vault-not-there", { path: settings.vault.path, file: catalogueFile(settings), count });
 }
 
 async function allButCatalogue(settings: Settings, listeners: Listeners): Promise<Omit<Ports, "catalogue" | "notices">> {
   const { limits } = settings;
   const processes = openProcesses();
-  const program = () => initProgram(cacheRoot(settings));
-  const launcher = openLauncher(program, processes, explain);
-  const criu = openCriu({
-    ...criuPlaces(settings),
-    hook: async () => (await program()).hook,
-    lockFolder: path.join(settings.vault.path, "locks"),
-    socketFolders: ["/run/holdfast", os.tmpdir()],
-  });
   const vault = await openVault({
     path: settings.vault.path,
     stagingPath: settings.staging === "" ? null : settings.staging,
@@ -162,12 +158,9 @@ async function allButCatalogue(settings: Settings, listeners: Listeners): Promis
     holes: holesIn,
   });
   return {
+    ...latePorts(() => openLate(settings, processes)),
     vault,
-    criu,
     processes,
-    launcher,
-    isolation: openIsolation(launcher),
-    files: openFiles({ temporaryRoots: settings.files.temporary }),
     host: machineHost,
     clock: machineClock,
     ids: machineIds,
@@ -178,7 +171,33 @@ async function allButCatalogue(settings: Settings, listeners: Listeners): Promis
       stopSeconds: limits.stopTimeout / 1000,
       minFreeBytes: settings.vault.minFree,
     },
+    interval: settings.interval,
   };
+}
+
+/** What acts on jobs, with all that it brings along. */
+async function openLate(settings: Settings, processes: Processes): ReturnType<Parameters<typeof latePorts>[0]> {
+  const [{ openCriu }, { explain }, { openLauncher }, { openIsolation }, { openFiles }] = await Promise.all([
+    import("./criu/criu.ts"),
+    import("./criu/log.ts"),
+    import("./host/launcher.ts"),
+    import("./host/drill/isolation.ts"),
+    import("./host/files/files.ts"),
+  ]);
+  const program = () => initProgram(cacheRoot(settings));
+  const launcher = openLauncher(program, processes, explain);
+  const criu = openCriu({
+    ...criuPlaces(settings),
+    hook: async () => (await program()).hook,
+    lockFolder: path.join(settings.vault.path, "locks"),
+    socketFolders: ["/run/holdfast", os.tmpdir()],
+  });
+  const files = openFiles({ temporaryRoots: settings.files.temporary });
+  return { criu, launcher, isolation: openIsolation(launcher), files };
+}
+
+async function initProgram(cache: string): Promise<InitProgram> {
+  return (await import("./host/init-program.ts")).initProgram(cache);
 }
 
 async function openOrSetAside(file: string) {
@@ -193,6 +212,7 @@ async function openOrSetAside(file: string) {
 
 async function reportCriu(settings: Settings): Promise<DoctorFacts["criu"]> {
   try {
+    const { openCriu } = await import("./criu/criu.ts");
     return await openCriu({ ...criuPlaces(settings), hook: async () => "", lockFolder: "", socketFolders: [] }).report();
   } catch (error) {
     if (error instanceof Fault) return { why: error.message };
@@ -210,6 +230,7 @@ async function reportInit(settings: Settings): Promise<DoctorFacts["init"]> {
 }
 
 async function place(name: PlaceFacts["name"], folder: string): Promise<PlaceFacts> {
+  const { inspectFolder } = await import("./host/folder-facts.ts");
   const found = await inspectFolder(folder);
   const { filesystem, freeBytes, writable } = found;
   return { name, folder, filesystem, freeBytes, writable, holes: found.punchesHoles, reflink: found.reflinks, sync: found.syncs };

@@ -1,25 +1,19 @@
-import type { Kysely } from "kysely";
 import type { Catalogue } from "../engine/ports.ts";
-import type { DB } from "./schema.ts";
+import type { Connection } from "./connection.ts";
+import type { DuesTable } from "./schema.ts";
 import { aboutJob } from "./translate.ts";
 
 /** Dues, the soonest first. Fault: `job-unknown` for one of a job that is not there. */
-export function duesIn(db: Kysely<DB>): Pick<Catalogue, "dues" | "putDue"> {
+export function duesIn(connection: Connection): Pick<Catalogue, "dues" | "putDue"> {
   return {
     async dues() {
-      const rows = await db.selectFrom("dues").selectAll().orderBy("due").orderBy("job").execute();
-      return rows.map((row) => ({ job: row.job, due: row.due, lastAttemptAt: row.last_attempt_at }));
+      const rows = connection.all<DuesTable>("select * from dues order by due, job");
+      return rows.map((row) => ({ job: row.job, due: row.due, lastAttemptAt: row.last_attempt_at, interval: row.interval }));
     },
 
-    async putDue({ job, due, lastAttemptAt }) {
-      const rest = { due, last_attempt_at: lastAttemptAt };
-      await aboutJob(job, () =>
-        db
-          .insertInto("dues")
-          .values({ job, ...rest })
-          .onConflict((conflict) => conflict.column("job").doUpdateSet(rest))
-          .execute(),
-      );
+    async putDue({ job, due, lastAttemptAt, interval }) {
+      const rest = { due, last_attempt_at: lastAttemptAt, ...(interval !== undefined && { interval }) };
+      aboutJob(job, () => connection.put("dues", { job, ...rest }, ["job"]));
     },
   };
 }

@@ -1,39 +1,65 @@
-import type { Kysely, Selectable, Updateable } from "kysely";
+import type { Selectable, Updateable } from "kysely";
 import type { Generation } from "../domain/generation.ts";
+import { restorePoints } from "../domain/restorable.ts";
 import type { Catalogue, GenerationMark } from "../engine/ports.ts";
-import type { DB, GenerationsTable } from "./schema.ts";
+import type { Connection, Value } from "./connection.ts";
+import type { GenerationsTable } from "./schema.ts";
 import { aboutJob } from "./translate.ts";
 
 /** Generations, oldest first. Fault: `job-unknown` for one of a job that is not there. */
 export function generationsIn(
-  db: Kysely<DB>,
-): Pick<Catalogue, "generations" | "putGeneration" | "removeGeneration" | "markGeneration"> {
+  connection: Connection,
+): Pick<
+  Catalogue,
+  "generations" | "unexpired" | "generation" | "newestByRows" | "putGeneration" | "removeGeneration" | "markGeneration"
+> {
   return {
     async generations(name) {
-      const rows = await db.selectFrom("generations").selectAll().where("job", "=", name).orderBy("number").execute();
-      return rows.map(generationOf);
+      return connection.all<Row>("select * from generations where job = ? order by number", name).map(generationOf);
+    },
+
+    async unexpired(name) {
+      return connection.all<Row>(unexpired, name).map(generationOf);
+    },
+
+    async generation(name, number) {
+      const row = connection.first<Row>("select * from generations where job = ? and number = ?", name, number);
+      return row ? generationOf(row) : null;
+    },
+
+    async newestByRows(name) {
+      const rows = connection.all<Row>(unexpired, name).map(generationOf);
+      const newest = restorePoints(rows).at(-1);
+      if (newest?.number === rows.findLast(({ state }) => state === "sealed")?.number) return newest ?? null;
+      // The newest may stand on one that was withdrawn and not swept yet: then all rows tell.
+      const all = connection.all<Row>("select * from generations where job = ? order by number", name);
+      return restorePoints(all.map(generationOf)).at(-1) ?? null;
     },
 
     async putGeneration(generation) {
-      const row = generationRow(generation);
-      const insert = db.insertInto("generations").values(row);
-      const { job: _job, number: _number, ...rest } = row;
-      await aboutJob(generation.job, () =>
-        insert.onConflict((conflict) => conflict.columns(["job", "number"]).doUpdateSet(rest)).execute(),
-      );
+      aboutJob(generation.job, () => connection.put("generations", generationRow(generation), ["job", "number"]));
     },
 
     async removeGeneration(name, number) {
-      await db.deleteFrom("generations").where("job", "=", name).where("number", "=", number).execute();
+      connection.run("delete from generations where job = ? and number = ?", name, number);
     },
 
     async markGeneration(name, number, mark) {
       const change = markRow(mark);
-      if (Object.keys(change).length === 0) return;
-      await db.updateTable("generations").set(change).where("job", "=", name).where("number", "=", number).execute();
+      const names = Object.keys(change);
+      if (names.length === 0) return;
+      const sets = names.map((each) => `${each} = ?`).join(", ");
+      const values = Object.values(change) as Value[];
+      connection.run(`update generations set ${sets} where job = ? and number = ?`, ...values, name, number);
     },
   };
 }
+
+type Row = Selectable<GenerationsTable>;
+
+/** SQLite knows of no statistics here, and would read all rows of the job by its key. */
+export const unexpired =
+  "select * from generations indexed by generations_unexpired where job = ? and state <> 'expired' order by number";
 
 export function generationRow(generation: Generation): Selectable<GenerationsTable> {
   return {
@@ -57,6 +83,7 @@ export function generationRow(generation: Generation): Selectable<GenerationsTab
     proven_at: generation.provenAt,
     proven_milliseconds: generation.provenMilliseconds,
     held: generation.held ? 1 : 0,
+    unpacked_bytes: generation.unpackedBytes ?? null,
   };
 }
 
@@ -79,6 +106,7 @@ function generationOf(row: Selectable<GenerationsTable>): Generation {
     provenAt: row.proven_at,
     provenMilliseconds: row.proven_milliseconds,
     held: row.held === 1,
+    ...(row.unpacked_bytes !== null && { unpackedBytes: row.unpacked_bytes }),
   };
 }
 

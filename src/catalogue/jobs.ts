@@ -1,39 +1,43 @@
-import type { Kysely, Selectable } from "kysely";
+import type { Selectable } from "kysely";
 import { z } from "zod";
-import type { Job } from "../domain/job.ts";
+import type { Job, JobName } from "../domain/job.ts";
 import type { Catalogue } from "../engine/ports.ts";
-import type { DB, JobsTable } from "./schema.ts";
+import type { Connection } from "./connection.ts";
+import type { JobsTable } from "./schema.ts";
 import { damaged } from "./translate.ts";
 
-/** Jobs, by name. `file` is for the fault: a row whose JSON does not fit is `catalogue-damaged`. */
-export function jobsIn(db: Kysely<DB>, file: string): Pick<Catalogue, "jobs" | "job" | "putJob" | "removeJob"> {
+/** Jobs, by name. A row whose JSON does not fit is the fault `catalogue-damaged`. */
+export function jobsIn(connection: Connection): Pick<Catalogue, "jobs" | "job" | "putJob" | "removeJob"> {
+  /** Checking takes longer than reading, and most are what they were. */
+  let checked = new Map<JobName, { readonly text: string; readonly settings: Settings }>();
   return {
     async jobs() {
-      const rows = await db.selectFrom("jobs").selectAll().orderBy("name").execute();
-      return rows.map((row) => jobOf(row, file));
+      const before = checked;
+      checked = new Map();
+      return connection.all<Row>("select * from jobs order by name").map((row) => {
+        const known = before.get(row.name);
+        const settings = known?.text === row.settings ? known.settings : readSettings(row, connection.file);
+        checked.set(row.name, { text: row.settings, settings });
+        return jobWith(row, settings);
+      });
     },
 
     async job(name) {
-      const row = await db.selectFrom("jobs").selectAll().where("name", "=", name).executeTakeFirst();
-      return row ? jobOf(row, file) : null;
+      const row = connection.first<Row>("select * from jobs where name = ?", name);
+      return row ? jobWith(row, readSettings(row, connection.file)) : null;
     },
 
     async putJob(job) {
-      const { name, ...rest } = jobRow(job);
-      // Not `replace`: that deletes the row first, and with it, by the foreign keys, all that is known of the job.
-      await db
-        .insertInto("jobs")
-        .values({ name, ...rest })
-        .onConflict((conflict) => conflict.column("name").doUpdateSet(rest))
-        .execute();
+      connection.put("jobs", jobRow(job), ["name"]);
     },
 
     async removeJob(name) {
-      await db.deleteFrom("jobs").where("name", "=", name).execute();
+      connection.run("delete from jobs where name = ?", name);
     },
   };
 }
 
+type Row = Selectable<JobsTable>;
 type Settings = Omit<Job, "name" | "createdAt" | "origin" | "intent">;
 
 export function jobRow(job: Job): Selectable<JobsTable> {
@@ -42,8 +46,7 @@ export function jobRow(job: Job): Selectable<JobsTable> {
   return { name, created_at: createdAt, origin, intent, settings: JSON.stringify(settings) };
 }
 
-function jobOf(row: Selectable<JobsTable>, file: string): Job {
-  const settings = readSettings(row, file);
+function jobWith(row: Row, settings: Settings): Job {
   return { name: row.name, createdAt: row.created_at, origin: row.origin, intent: row.intent, ...settings };
 }
 
@@ -76,13 +79,19 @@ const settingsSchema = z.object({
     .discriminatedUnion("type", [
       z.object({ type: z.literal("every"), milliseconds: z.number() }),
       z.object({ type: z.literal("cron"), expression: z.string(), zone: z.string() }),
+      z.object({ type: z.literal("auto") }),
     ])
     .nullable(),
   keep: z.string(),
   maxChain: z.number(),
   // Rows of version 0.1 do not say it.
   dedup: z.enum(["exact", "in-dump"]).default("exact"),
+  preDump: z.enum(["off", "auto", "read", "splice"]).default("auto"),
   onCrash: z.enum(["restore", "ask"]).default("ask"),
-  exposureLimit: z.number().nullable().default(null),
+  compress: z.enum(["off", "cold"]).exactOptional(),
+  exposureLimit: z
+    .union([z.number(), z.literal("auto")])
+    .nullable()
+    .default(null),
   files: z.object({ include: strings, exclude: strings, limitBytes: z.number() }),
 }) satisfies z.ZodType<Settings>;

@@ -1,51 +1,43 @@
-import type { Kysely, Selectable } from "kysely";
-import type { Catalogue, Lease } from "../engine/ports.ts";
-import type { DB, LeasesTable } from "./schema.ts";
+import type { Selectable } from "kysely";
+import type { Catalogue, Lease, LeaseAnswer } from "../engine/ports.ts";
+import type { Connection } from "./connection.ts";
+import type { LeasesTable } from "./schema.ts";
 
 /**
  * Leases. The question and the taking are one immediate transaction, so no other process comes in between; the others wait
  * (up to the connection's timeout), then find it taken.
  */
-export function leasesIn(db: Kysely<DB>): Pick<Catalogue, "acquireLease" | "renewLease" | "leaseWanted" | "releaseLease"> {
+export function leasesIn(connection: Connection): Pick<Catalogue, "acquireLease" | "renewLease" | "leaseWanted" | "releaseLease"> {
   return {
     async acquireLease(lease, now, isAlive) {
-      return db.transaction().execute(async (transaction) => {
-        const row = await transaction.selectFrom("leases").selectAll().where("name", "=", lease.name).executeTakeFirst();
+      return connection.transaction<LeaseAnswer>(() => {
+        const row = connection.first<Row>("select * from leases where name = ?", lease.name);
         const holder = row ? leaseOf(row) : null;
         if (holder && holder.expiresAt > now && isAlive(holder.owner)) {
-          await transaction
-            .updateTable("leases")
-            .set({ wanted: 1 })
-            .where("name", "=", lease.name)
-            .where("wanted", "=", 0)
-            .execute();
+          connection.run("update leases set wanted = 1 where name = ? and wanted = 0", lease.name);
           return { granted: false, holder };
         }
-        const { name, ...rest } = leaseRow(lease);
-        await transaction
-          .insertInto("leases")
-          .values({ name, ...rest })
-          .onConflict((conflict) => conflict.column("name").doUpdateSet(rest))
-          .execute();
+        connection.put("leases", leaseRow(lease), ["name"]);
         return { granted: true, tookOver: holder };
       });
     },
 
     async renewLease(name, token, expiresAt) {
-      const held = db.updateTable("leases").set({ expires_at: expiresAt }).where("name", "=", name).where("token", "=", token);
-      return (await held.executeTakeFirst()).numUpdatedRows > 0n;
+      return connection.run("update leases set expires_at = ? where name = ? and token = ?", expiresAt, name, token) > 0;
     },
 
     async leaseWanted(name, token) {
-      const asked = db.selectFrom("leases").select("wanted").where("name", "=", name).where("token", "=", token);
-      return (await asked.executeTakeFirst())?.wanted === 1;
+      const row = connection.first<Row>("select * from leases where name = ? and token = ?", name, token);
+      return row?.wanted === 1;
     },
 
     async releaseLease(name, token) {
-      await db.deleteFrom("leases").where("name", "=", name).where("token", "=", token).execute();
+      connection.run("delete from leases where name = ? and token = ?", name, token);
     },
   };
 }
+
+type Row = Selectable<LeasesTable>;
 
 function leaseRow(lease: Lease): Selectable<LeasesTable> {
   return {

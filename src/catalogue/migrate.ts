@@ -1,12 +1,14 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { sql, type Kysely } from "kysely";
+import type { Database } from "better-sqlite3";
+import { Kysely } from "kysely";
 import { FileMigrationProvider, Migrator, type Migration } from "kysely/migration";
-import { Fault } from "../faults/fault.ts";
+import type { Connection } from "./connection.ts";
+import { CatalogueDialect } from "./dialect.ts";
 import { keepCopy } from "./keep-copy.ts";
+import { nextMigration } from "./next-migration.ts";
 import { isUnfilled } from "./replace.ts";
-import type { DB } from "./schema.ts";
 import { damaged } from "./translate.ts";
 
 /**
@@ -18,15 +20,18 @@ import { damaged } from "./translate.ts";
  *
  * Faults: `vault-newer`, if the file has migrations this program does not know; `catalogue-damaged`.
  */
-export async function migrate(db: Kysely<DB>, file: string, folder: string): Promise<void> {
+export async function migrate(connection: Connection, database: Database, folder: string): Promise<void> {
+  const { file } = connection;
   const migrations = await readMigrations(folder);
-  const known = Object.keys(migrations).toSorted();
+  const known = Object.keys(migrations);
+  // On the same file handle: what `connection` reads inside a transaction of this one is inside it. Closing it is the caller's.
+  const db = new Kysely<unknown>({ dialect: new CatalogueDialect(database, file) });
   let isCopied = false;
-  while (nextOf(known, await executed(db), file) !== undefined) {
+  while (nextMigration(connection, known) !== undefined) {
     await db.transaction().execute(async (transaction) => {
-      const next = nextOf(known, await executed(transaction), file);
+      const next = nextMigration(connection, known);
       if (next === undefined) return;
-      if (!isCopied && !(await isUnfilled(transaction))) {
+      if (!isCopied && !isUnfilled(connection)) {
         await keepCopy(file, `${file}.before-${next}`);
         isCopied = true;
       }
@@ -51,20 +56,4 @@ async function readMigrations(folder: string): Promise<Record<string, Migration>
     },
   });
   return provider.getMigrations();
-}
-
-/** Names of the migrations the file has been through, oldest first; none for an empty file. */
-async function executed(db: Kysely<DB>): Promise<readonly string[]> {
-  const tables = await sql`select 1 from sqlite_schema where type = 'table' and name = 'kysely_migration'`.execute(db);
-  if (tables.rows.length === 0) return [];
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
-  return rows.map((row) => row.name);
-}
-
-function nextOf(known: readonly string[], done: readonly string[], file: string): string | undefined {
-  const unknown = done.findLast((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw Fault.of("vault-newer", { what: `the catalogue ${file}`, found: unknown, known: known.at(-1) ?? "none" });
-  }
-  return known.find((name) => !done.includes(name));
 }

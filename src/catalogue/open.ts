@@ -2,20 +2,19 @@ import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, statfs
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { Kysely } from "kysely";
 import type { Catalogue } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { attemptsIn } from "./attempts.ts";
-import { CatalogueDialect } from "./dialect.ts";
+import { connectionTo, type Connection } from "./connection.ts";
 import { duesIn } from "./dues.ts";
 import { generationsIn } from "./generations.ts";
 import { jobsIn } from "./jobs.ts";
 import { leasesIn } from "./leases.ts";
-import { migrate } from "./migrate.ts";
+import { migrationNames, nextMigration } from "./next-migration.ts";
 import { recoveriesIn } from "./recoveries.ts";
+import { remembering } from "./remember.ts";
 import { isUnfilled, replaceContent } from "./replace.ts";
 import { runsIn } from "./runs.ts";
-import type { DB } from "./schema.ts";
 import { translated } from "./translate.ts";
 import { verifyContent, verifyIdentity } from "./verify.ts";
 
@@ -46,10 +45,13 @@ export async function openCatalogue(
     makeFile(file);
     requireRoom(file);
     database = await connect(file, busyMilliseconds);
-    const db = new Kysely<DB>({ dialect: new CatalogueDialect(database, file) });
-    await migrate(db, file, migrations);
+    const connection = connectionTo(database, file);
+    if (nextMigration(connection, await migrationNames(migrations)) !== undefined) {
+      const { migrate } = await import("./migrate.ts");
+      await migrate(connection, database, migrations);
+    }
     verifyContent(database, file);
-    return { catalogue: catalogueOver(db, file), fresh: await isUnfilled(db) };
+    return { catalogue: catalogueOver(connection), fresh: isUnfilled(connection) };
   } catch (error) {
     database?.close();
     throw translated(error, file);
@@ -59,18 +61,19 @@ export async function openCatalogue(
 /** `migrations/` beside `src/`, in a checkout and in `dist/` alike. */
 const shippedMigrations = path.join(import.meta.dirname, "../../migrations");
 
-function catalogueOver(db: Kysely<DB>, file: string): Catalogue {
-  return {
-    ...jobsIn(db, file),
-    ...runsIn(db),
-    ...generationsIn(db),
-    ...attemptsIn(db),
-    ...recoveriesIn(db),
-    ...duesIn(db),
-    ...leasesIn(db),
-    replaceAll: (content) => replaceContent(db, content),
-    close: () => db.destroy(),
+function catalogueOver(connection: Connection): Catalogue {
+  const catalogue: Omit<Catalogue, "changes"> = {
+    ...jobsIn(connection),
+    ...runsIn(connection),
+    ...generationsIn(connection),
+    ...attemptsIn(connection),
+    ...recoveriesIn(connection),
+    ...duesIn(connection),
+    ...leasesIn(connection),
+    replaceAll: async (content) => replaceContent(connection, content),
+    close: async () => connection.close(),
   };
+  return remembering(catalogue, connection);
 }
 
 /**

@@ -1,26 +1,30 @@
-import type { Kysely, Selectable } from "kysely";
+import type { Selectable } from "kysely";
 import type { JobName } from "../domain/job.ts";
 import type { Ending, ProcessIdentity, Run } from "../domain/run.ts";
 import type { Catalogue } from "../engine/ports.ts";
-import type { DB, RunsTable } from "./schema.ts";
+import type { Connection } from "./connection.ts";
+import type { RunsTable } from "./schema.ts";
 import { aboutJob } from "./translate.ts";
 
 /** Runs, oldest first. Fault: `job-unknown` for a run of a job that is not there. */
-export function runsIn(db: Kysely<DB>): Pick<Catalogue, "runs" | "putRun"> {
+export function runsIn(connection: Connection): Pick<Catalogue, "runs" | "newestRun" | "putRun"> {
   return {
     async runs(name) {
-      const rows = await db.selectFrom("runs").selectAll().where("job", "=", name).orderBy("number").execute();
-      return rows.map(runOf);
+      return connection.all<Row>("select * from runs where job = ? order by number", name).map(runOf);
+    },
+
+    async newestRun(name) {
+      const row = connection.first<Row>("select * from runs where job = ? order by number desc limit 1", name);
+      return row ? runOf(row) : null;
     },
 
     async putRun(name, run) {
-      const row = runRow(name, run);
-      const insert = db.insertInto("runs").values(row);
-      const { job: _job, number: _number, ...rest } = row;
-      await aboutJob(name, () => insert.onConflict((conflict) => conflict.columns(["job", "number"]).doUpdateSet(rest)).execute());
+      aboutJob(name, () => connection.put("runs", runRow(name, run), ["job", "number"]));
     },
   };
 }
+
+type Row = Selectable<RunsTable>;
 
 export function runRow(job: JobName, run: Run): Selectable<RunsTable> {
   return {

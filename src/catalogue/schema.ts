@@ -67,6 +67,7 @@ export interface GenerationsTable {
   proven_at: number | null;
   proven_milliseconds: number | null;
   held: ColumnType<0 | 1>;
+  unpacked_bytes: number | null;
 }
 
 export interface AttemptsTable {
@@ -97,6 +98,7 @@ export interface DuesTable {
   job: JobName;
   due: number;
   last_attempt_at: number | null;
+  interval: number | null;
 }
 
 export interface LeasesTable {
@@ -152,6 +154,7 @@ export const columns: { readonly [T in keyof DB]: Readonly<Record<keyof DB[T], t
     proven_at: true,
     proven_milliseconds: true,
     held: true,
+    unpacked_bytes: true,
   },
   attempts: { id: true, job: true, at: true, outcome: true, point: true, code: true, message: true, count: true },
   recoveries: {
@@ -165,7 +168,7 @@ export const columns: { readonly [T in keyof DB]: Readonly<Record<keyof DB[T], t
     lost_milliseconds: true,
     milliseconds: true,
   },
-  dues: { job: true, due: true, last_attempt_at: true },
+  dues: { job: true, due: true, last_attempt_at: true, interval: true },
   leases: {
     name: true,
     token: true,

@@ -57,9 +57,9 @@ export function damaged(file: string, why: string, cause?: unknown): Fault {
 }
 
 /** A row about a job that is not there (any more): Fault `job-unknown`. */
-export async function aboutJob<T>(job: JobName, act: () => Promise<T>): Promise<T> {
+export function aboutJob<T>(job: JobName, act: () => T): T {
   try {
-    return await act();
+    return act();
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "SQLITE_CONSTRAINT_FOREIGNKEY")) throw error;
     throw Fault.of("job-unknown", { job }, { cause: error });

@@ -1,4 +1,5 @@
 import { type Database, SqliteError } from "better-sqlite3";
+import { unexpired } from "./generations.ts";
 import { columns } from "./schema.ts";
 import { damaged } from "./translate.ts";
 
@@ -26,6 +27,7 @@ export function verifyIdentity(database: Database, file: string): void {
 /** Refuses a file whose tables are not what its migrations say, or, when small, whose pages are. Fault: `catalogue-damaged`. */
 export function verifyContent(database: Database, file: string): void {
   for (const [table, names] of Object.entries(columns)) verifyTable(database, file, table, Object.keys(names));
+  verifyStatement(database, file, unexpired);
   const bytes = database.prepare("select page_count * page_size from pragma_page_count(), pragma_page_size()").pluck().get();
   if (Number(bytes) > checkedBytes) return;
   const answer = database.pragma("quick_check(1)", { simple: true });
@@ -34,8 +36,12 @@ export function verifyContent(database: Database, file: string): void {
 
 /** Compiles, and does not run, the insertion of a whole row: that takes every column, every CHECK and every foreign key. */
 function verifyTable(database: Database, file: string, table: string, names: readonly string[]): void {
+  verifyStatement(database, file, `insert into ${table} (${names.join(", ")}) values (${names.map(() => "?").join(", ")})`);
+}
+
+function verifyStatement(database: Database, file: string, sql: string): void {
   try {
-    database.prepare(`insert into ${table} (${names.join(", ")}) values (${names.map(() => "?").join(", ")})`);
+    database.prepare(sql);
   } catch (error) {
     // The statement is right, so what it does not fit is wrong.
     const isMisfit = error instanceof SqliteError && error.code === "SQLITE_ERROR";

@@ -1,39 +1,42 @@
 import { Command, CommanderError } from "commander";
 import { Fault } from "../faults/fault.ts";
-import { addAdopt } from "./commands/adopt.ts";
-import { addCatalogue } from "./commands/catalogue.ts";
-import { addCheck } from "./commands/check.ts";
-import { addDedup } from "./commands/dedup.ts";
-import { addDemo } from "./commands/demo.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addDrill } from "./commands/drill.ts";
-import { addDu } from "./commands/du.ts";
-import { addExpire } from "./commands/expire.ts";
-import { addExport } from "./commands/export.ts";
-import { addFold } from "./commands/fold.ts";
-import { addHold, addRelease } from "./commands/hold.ts";
-import { addLogs } from "./commands/logs.ts";
-import { addPoints } from "./commands/points.ts";
-import { addPolicy } from "./commands/policy.ts";
-import { addProtect } from "./commands/protect.ts";
-import { addRestore, addResume } from "./commands/restore.ts";
-import { addRetire } from "./commands/retire.ts";
-import { addRun } from "./commands/run.ts";
-import { addServe } from "./commands/serve.ts";
-import { addStatus } from "./commands/status.ts";
-import { addStop } from "./commands/stop.ts";
-import { addTake } from "./commands/take.ts";
-import { addVerify } from "./commands/verify.ts";
 import { printFault } from "./print.ts";
 import { Session } from "./session.ts";
 
-/** In the order of the help: the machine, the jobs, what is kept of them. */
-const machine = [addDoctor, addServe, addDemo];
-const jobs = [addRun, addProtect, addAdopt, addCheck, addStatus, addLogs, addTake, addRestore, addStop, addResume, addRetire];
-const kept = [
-  ...[addPoints, addDu, addPolicy, addExpire, addHold, addRelease],
-  ...[addFold, addDedup, addVerify, addDrill, addExport, addCatalogue],
-];
+type Add = (root: Command, session: Session) => void;
+
+/** In the order of the help: the machine, the jobs, what is kept of them. A command is loaded when it is called for, since all together take longer than most. */
+const commands: Readonly<Record<string, () => Promise<Add>>> = {
+  doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
+  serve: async () => (await import("./commands/serve.ts")).addServe,
+  demo: async () => (await import("./commands/demo.ts")).addDemo,
+  run: async () => (await import("./commands/run.ts")).addRun,
+  protect: async () => (await import("./commands/protect.ts")).addProtect,
+  adopt: async () => (await import("./commands/adopt.ts")).addAdopt,
+  check: async () => (await import("./commands/check.ts")).addCheck,
+  status: async () => (await import("./commands/status.ts")).addStatus,
+  logs: async () => (await import("./commands/logs.ts")).addLogs,
+  take: async () => (await import("./commands/take.ts")).addTake,
+  restore: async () => (await import("./commands/restore.ts")).addRestore,
+  stop: async () => (await import("./commands/stop.ts")).addStop,
+  resume: async () => (await import("./commands/restore.ts")).addResume,
+  retire: async () => (await import("./commands/retire.ts")).addRetire,
+  points: async () => (await import("./commands/points.ts")).addPoints,
+  du: async () => (await import("./commands/du.ts")).addDu,
+  advise: async () => (await import("./commands/advise.ts")).addAdvise,
+  policy: async () => (await import("./commands/policy.ts")).addPolicy,
+  expire: async () => (await import("./commands/expire.ts")).addExpire,
+  hold: async () => (await import("./commands/hold.ts")).addHold,
+  release: async () => (await import("./commands/hold.ts")).addRelease,
+  fold: async () => (await import("./commands/fold.ts")).addFold,
+  dedup: async () => (await import("./commands/dedup.ts")).addDedup,
+  pack: async () => (await import("./commands/pack.ts")).addPack,
+  unpack: async () => (await import("./commands/pack.ts")).addUnpack,
+  verify: async () => (await import("./commands/verify.ts")).addVerify,
+  drill: async () => (await import("./commands/drill.ts")).addDrill,
+  export: async () => (await import("./commands/export.ts")).addExport,
+  catalogue: async () => (await import("./commands/catalogue.ts")).addCatalogue,
+};
 
 /** Runs one command; gives the process exit status (the list is in `docs/errors.md`). */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
@@ -51,7 +54,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     process.exit(session.exitStatus);
   });
   try {
-    await program(session).parseAsync([...words], { from: "user" });
+    await (await program(session, words)).parseAsync([...words], { from: "user" });
     return session.exitStatus;
   } catch (error) {
     if (error instanceof CommanderError) return endOfCommander(error, words, json);
@@ -66,7 +69,8 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   }
 }
 
-function program(session: Session): Command {
+/** With the one command that is asked for; with all of them for the help, and to say what was meant by a word that is none. */
+async function program(session: Session, [word = ""]: readonly string[]): Promise<Command> {
   const root = new Command("holdfast")
     .description(
       "Guards long computations: periodic incremental dumps of a running job, and its way back, memory and files together.",
@@ -79,7 +83,8 @@ function program(session: Session): Command {
       "after",
       "\nFirst steps:\n  holdfast doctor --fix\n  holdfast run --name lj --every 10m -- lmp -in in.lj\n  holdfast points lj",
     );
-  for (const add of [...machine, ...jobs, ...kept]) add(root, session);
+  const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
+  for (const each of load ? [load] : Object.values(commands)) (await each())(root, session);
   return root;
 }
 

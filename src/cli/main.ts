@@ -7,6 +7,9 @@ if (major < 24 || (major === 24 && minor < 12)) {
   process.exit(1);
 }
 // Root's own folder: compiled code from one that others can write would run as root.
-if (process.geteuid?.() === 0) nodeModule.enableCompileCache("/var/cache/holdfast/node");
+const compiled = "/var/cache/holdfast/node";
+if (process.geteuid?.() === 0) nodeModule.enableCompileCache(compiled);
+// By bin/holdfast, for this process alone: jobs and hooks do not inherit it.
+if (process.env["NODE_COMPILE_CACHE"] === compiled) delete process.env["NODE_COMPILE_CACHE"];
 const { runCommandLine } = await import("./command-line.ts");
 process.exitCode = await runCommandLine(process.argv.slice(2));

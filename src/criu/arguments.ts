@@ -1,4 +1,4 @@
-import type { DumpRequest, RestoreWordsRequest } from "../engine/ports.ts";
+import type { DumpRequest, PreDumpRequest, RestoreWordsRequest } from "../engine/ports.ts";
 
 /** Status of `flock` when another criu of this job holds the lock. */
 export const lockedStatus = 75;
@@ -12,17 +12,15 @@ export type DumpWords = {
 export type RestoreWords = { readonly criu: readonly string[]; readonly hook: string; readonly knowsProcessor: boolean };
 
 /**
- * The whole command of one dump: `flock` around `nsenter` around CRIU.
+ * The whole command of one dump: `flock` around `nice` around `nsenter` around CRIU.
  *
  * The lock's descriptor is inherited down to CRIU, so it is held as long as CRIU lives, whoever else dies. Asking whether it is held
  * takes it for a moment, so a second is waited for it. `--no-default-config` shields from the machine's own CRIU settings;
  * `--manage-cgroups=ignore` leaves groups to systemd or Slurm, which place the job.
  */
 export function dumpWords(request: DumpRequest, words: DumpWords): readonly string[] {
-  const enter = request.init ? ["nsenter", "-t", String(request.init.pid), "-p", "-m", "--"] : [];
   return [
-    ["flock", "--timeout", "1", "--conflict-exit-code", String(lockedStatus), words.lock],
-    enter,
+    lockedInside(request, words.lock, haste),
     words.criu,
     ["dump", "--no-default-config", "-t", String(request.rootVpid), "-D", request.images, "-R"],
     ["-v4", "-o", request.log, "--action-script", words.hook],
@@ -31,6 +29,29 @@ export function dumpWords(request: DumpRequest, words: DumpWords): readonly stri
     request.track?.parent ? ["--prev-images-dir", request.track.parent] : [],
     request.options,
   ].flat();
+}
+
+/** The same of one pre-dump. It asks nothing of what is outside the memory, so it needs none of the tree's options, and has no hook. */
+export function preDumpWords(request: PreDumpRequest, words: Omit<DumpWords, "hook">): readonly string[] {
+  return [
+    lockedInside(request, words.lock, []),
+    words.criu,
+    ["pre-dump", "--no-default-config", "-t", String(request.rootVpid), "-D", request.images],
+    ["-v4", "-o", request.log, "--manage-cgroups=ignore", "--track-mem", "--pre-dump-mode", request.mode],
+    request.parent === null ? [] : ["--prev-images-dir", request.parent],
+    request.options,
+  ].flat();
+}
+
+/**
+ * The job stands still for as long as CRIU works, and what others on this machine get less of meanwhile the job's processes do not use either.
+ * Without the right to it `nice` says so and goes on.
+ */
+const haste = ["nice", "-n", "-10"];
+
+function lockedInside({ init }: Pick<DumpRequest, "init">, lock: string, before: readonly string[]): readonly string[] {
+  const enter = init ? ["nsenter", "-t", String(init.pid), "-p", "-m", "--"] : [];
+  return ["flock", "--timeout", "1", "--conflict-exit-code", String(lockedStatus), lock, ...before, ...enter];
 }
 
 /**

@@ -2,7 +2,8 @@ import { access } from "node:fs/promises";
 import path from "node:path";
 import type { Criu } from "../engine/ports.ts";
 import { restoreWords } from "./arguments.ts";
-import { dump } from "./dump.ts";
+import { dump, type DumpSetting } from "./dump.ts";
+import { preDump } from "./pre-dump.ts";
 import { locateCriu, type LocateOptions } from "./locate.ts";
 import { isLocked, lockFile } from "./lock.ts";
 import { probeCriu, type CriuReport } from "./probe.ts";
@@ -30,17 +31,16 @@ export function openCriu(options: CriuOptions): Criu & { report(): Promise<CriuR
     }
   }
 
+  async function setting(): Promise<DumpSetting> {
+    const [{ command }, hook] = [await report(), await options.hook()];
+    return { criu: command, hook, lockFolder: options.lockFolder, socketFolders: options.socketFolders };
+  }
+
   return {
     report,
     probe: report,
-    dump: async (request, whileFrozen) => {
-      const [{ command }, hook] = [await report(), await options.hook()];
-      return dump(
-        { criu: command, hook, lockFolder: options.lockFolder, socketFolders: options.socketFolders },
-        request,
-        whileFrozen,
-      );
-    },
+    dump: async (request, whileFrozen) => dump(await setting(), request, whileFrozen),
+    preDump: async (request) => preDump(await setting(), request),
     restoreWords: async (request) => {
       const [{ command }, hook] = [await report(), await options.hook()];
       return restoreWords(request, {

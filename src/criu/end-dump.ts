@@ -40,7 +40,8 @@ export async function dumpsTo(images: string): Promise<readonly number[]> {
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     const words = (await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "")).split("\0");
-    if (words.includes("dump") && words.some((word, i) => word === "-D" && words[i + 1] === images)) found.push(Number(name));
+    if ((words.includes("dump") || words.includes("pre-dump")) && words.some((word, i) => word === "-D" && words[i + 1] === images))
+      found.push(Number(name));
   }
   return found;
 }

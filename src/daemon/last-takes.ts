@@ -14,7 +14,7 @@ export async function lastTakes(engine: Engine, deadline: number): Promise<void>
   const left = Math.max(0, Math.round(deadline - ports.clock.monotonic()));
   log.info({ event: "last-takes", why, milliseconds: left }, `a last generation of each job: ${why}`);
   try {
-    for (const one of await takeAll(ports, { places: settings.limits.takesAtOnce, deadline })) {
+    for (const one of await takeAll(ports, { places: engine.takesAtOnce, deadline })) {
       const line = { event: "last-take", job: one.job, outcome: one.outcome };
       if (one.outcome === "took") {
         const point = one.report.generation.number;

@@ -7,6 +7,10 @@ if (major < 24 || (major === 24 && minor < 12)) {
   process.exit(1);
 }
 // Root's own folder: compiled code from one that others can write would run as root.
-if (process.geteuid?.() === 0) nodeModule.enableCompileCache("/var/cache/holdfast/node");
+const compiled = "/var/cache/holdfast/node";
+if (process.geteuid?.() === 0) nodeModule.enableCompileCache(compiled);
+// By bin/holdfast, for this process alone: jobs and hooks do not inherit it.
+if (process.env["NODE_COMPILE_CACHE"] === compiled) delete process.env["NODE_COMPILE_CACHE"];
+if (process.env["MALLOC_ARENA_MAX"] === "1") delete process.env["MALLOC_ARENA_MAX"];
 const { serve } = await import("./serve.ts");
 process.exitCode = await serve(process.argv.slice(2));

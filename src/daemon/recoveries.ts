@@ -2,12 +2,14 @@ import type { Engine } from "../compose.ts";
 import type { Job, JobName } from "../domain/job.ts";
 import { nextRecoveries, type Waiting } from "../domain/plan-recovery.ts";
 import { mayBeShutdown, observe } from "../engine/observe.ts";
-import { recoveryOf } from "../engine/recover.ts";
+import { recoveryOf } from "../engine/recovery-of.ts";
 import { Fault } from "../faults/fault.ts";
 import type { Workers } from "./workers.ts";
 
 /** A crash is seen within this. A look costs a row and a file of `/proc` for each job. */
 const lookMilliseconds = 2_000;
+/** What was found to be no matter of ours is looked at again after this, should only the vault have changed. */
+const againAnywayMilliseconds = 15_000;
 /** A try that found another at work on the job is made again after this. */
 const againMilliseconds = 5_000;
 
@@ -19,6 +21,8 @@ export class Recoveries {
   readonly #engine: Engine;
   readonly #workers: Workers;
   #lastLook = -Infinity;
+  /** Jobs that have ended and are not to be brought back, with what the catalogue was when that was found, and when. */
+  readonly #settled = new Map<JobName, { readonly changes: string; readonly at: number }>();
   /** When each vanished job was first seen so, and last tried, on the monotonic clock. */
   readonly #seen = new Map<JobName, { readonly run: number; readonly at: number; tried: number }>();
 
@@ -48,15 +52,23 @@ export class Recoveries {
 
   async #waitingOf(job: Job, monotonic: number): Promise<Waiting | null> {
     const { ports, settings } = this.#engine;
-    const last = (await ports.catalogue.runs(job.name)).at(-1);
+    const last = await ports.catalogue.newestRun(job.name);
     if (!last) return null;
     if (last.endedAt === null) {
+      this.#settled.delete(job.name);
+      if (ports.processes.isAlive(last.init ?? last.root)) return null;
       const seen = await observe(ports, job);
       if (seen.state !== "running" && !mayBeShutdown(seen, ports.clock.now())) this.#workers.start("tend", null, "ended");
       return null;
     }
+    const settled = this.#settled.get(job.name);
+    const changes = await ports.catalogue.changes();
+    if (settled?.changes === changes && monotonic - settled.at < againAnywayMilliseconds) return null;
     const plan = await recoveryOf(ports, job, settings.recover);
-    if (plan.type !== "restore") return null;
+    if (plan.type !== "restore") {
+      this.#settled.set(job.name, { changes, at: monotonic });
+      return null;
+    }
     const known = this.#seen.get(job.name);
     const seen = known?.run === last.number ? known : { run: last.number, at: monotonic, tried: -Infinity };
     this.#seen.set(job.name, seen);

@@ -34,6 +34,8 @@ export type Generation = {
   /** How long that took, milliseconds; `null`: never, or not known. */
   readonly provenMilliseconds: number | null;
   readonly held: boolean;
+  /** It is packed, and `bytes` is what the pack takes: the bytes of its files as they were. Missing: it is not packed. */
+  readonly unpackedBytes?: number;
 };
 
 /** Pages of 4 KiB, private and shared together: CRIU looked at `scanned`, wrote `written`, left `skipped` to the parent; `kept` are in the vault after thin. */

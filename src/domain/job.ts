@@ -34,10 +34,17 @@ export type Job = {
    * point before while it dumps; only where the newest point alone is kept.
    */
   readonly dedup: "exact" | "in-dump";
+  /**
+   * Are dumps prepared by CRIU's pre-dumps, so that the job stands still for less? `auto`: where the last freeze was long; `read` and `splice`
+   * always, in that of CRIU's two ways. Only where the kernel has soft-dirty.
+   */
+  readonly preDump: "off" | "auto" | "read" | "splice";
   /** What the service does when the job has vanished: bring it back, or wait for a person. */
   readonly onCrash: "restore" | "ask";
-  /** Milliseconds of work at risk from which on `status` is red; `null`: none. */
-  readonly exposureLimit: number | null;
+  /** `cold`: what has grown old is packed (`plan-pack.ts`); missing: as the settings say. */
+  readonly compress?: "off" | "cold";
+  /** Milliseconds of work at risk from which on `status` is red; `auto`: some intervals, see `exposure.ts`; `null`: none. */
+  readonly exposureLimit: number | "auto" | null;
   readonly files: FileRules;
   /** What it is meant to do: `stopped` jobs are not brought back; `retired` ones are forgotten but for their points. */
   readonly intent: "run" | "stopped" | "retired";

@@ -1,6 +1,7 @@
 import type { Capture } from "./captured.ts";
 import type { PageCounts } from "./generation.ts";
 import type { JobName, Tracking } from "./job.ts";
+import type { PreDumpRound } from "./pre-dump.ts";
 
 /** Every file of a sealed generation directory but the manifest itself, by its name inside the directory. */
 export type FileDigests = Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
@@ -24,6 +25,10 @@ export type Manifest = {
   readonly reason: string;
   readonly tracking: Tracking;
   readonly freezeMicros: number;
+  /** Time the job lost to the take outside the freeze, see `slowdownOf`; not there where it was not measured. */
+  readonly slowdownMicros?: number;
+  /** The pre-dumps that are folded into it, oldest first; not there if none was made. */
+  readonly preDumps?: readonly PreDumpRound[];
   readonly pages: PageCounts;
   readonly host: { readonly bootId: string; readonly kernel: string; readonly hostname: string; readonly criu: string };
   readonly tree: {
@@ -46,4 +51,6 @@ export type Manifest = {
    * alone can be read through whoever stands on it.
    */
   readonly consumed?: { readonly by: number; readonly holeBytes: number };
+  /** All its files lie in one, `pack.tar.zst`, of these bytes; the digests are those of the files in it. Missing: they lie there as they are. */
+  readonly packed?: { readonly bytes: number; readonly sha256: string };
 };

@@ -1,10 +1,10 @@
 import type { JobName } from "./job.ts";
-import { missedSince, nextDue, type Schedule } from "./schedule.ts";
+import { type FixedSchedule, missedSince, nextDue } from "./schedule.ts";
 
 /** One job as the scheduler sees it. `due` is `null` before it was ever scheduled. */
 export type Scheduled = {
   readonly job: JobName;
-  readonly schedule: Schedule;
+  readonly schedule: FixedSchedule;
   readonly due: number | null;
   readonly underway: boolean;
 };

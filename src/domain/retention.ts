@@ -1,6 +1,6 @@
-import { DateTime } from "luxon";
 import type { Generation } from "./generation.ts";
 import { type CalendarBucket, calendarBuckets, type Policy } from "./policy.ts";
+import { offsetAt } from "./time.ts";
 
 export type RetentionFacts = {
   /** The restore points of one job, in any order. */
@@ -105,25 +105,26 @@ function newestOfEach(
   return [...chosen.values()];
 }
 
-const formats = {
-  hourly: "yyyy-MM-dd HH ZZ",
-  daily: "yyyy-MM-dd",
-  weekly: "kkkk-'W'WW",
-  monthly: "yyyy-MM",
-  yearly: "yyyy",
-} as const;
+const [hour, day] = [3_600_000, 86_400_000];
 
-/** A point's buckets never change, and naming them is the dear part of a plan over ten thousand points. */
-const known = new WeakMap<Generation, Map<string, string>>();
-
-/** The offset belongs to the hour's name: the hour that a daylight-saving night has twice is two hours. */
+/** The same for two points if and only if they fall into the same bucket, by the zone's clocks. */
 function bucketOf(point: Generation, bucket: CalendarBucket, zone: string): string {
-  const names = known.get(point) ?? new Map<string, string>();
-  known.set(point, names);
-  const key = `${bucket} ${zone}`;
-  const name = names.get(key) ?? DateTime.fromMillis(point.takenAt, { zone }).toFormat(formats[bucket]);
-  names.set(key, name);
-  return name;
+  const offset = offsetAt(point.takenAt, zone);
+  const shown = point.takenAt + offset * 60_000;
+  switch (bucket) {
+    case "hourly":
+      // The offset belongs to it: the hour that a daylight-saving night has twice is two hours.
+      return `${Math.floor(shown / hour)} ${offset}`;
+    case "daily":
+      return String(Math.floor(shown / day));
+    case "weekly":
+      // Weeks begin on Monday, and 1970 began on a Thursday.
+      return String(Math.floor((Math.floor(shown / day) + 3) / 7));
+    case "monthly":
+      return new Date(shown).toISOString().slice(0, -"-ddThh:mm:ss.mmmZ".length);
+    case "yearly":
+      return new Date(shown).toISOString().slice(0, -"-mm-ddThh:mm:ss.mmmZ".length);
+  }
 }
 
 /** Points taken away by `max-points` and `max-bytes`: those that the fewest rules want first, of these the oldest first. */

@@ -3,8 +3,11 @@ import { Fault } from "../faults/fault.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { checkZone } from "./time.ts";
 
-/** When generations fall due: at a fixed interval, or by the calendar. */
-export type Schedule =
+/** When generations fall due: at an interval that is planned from what they cost (`plan-interval.ts`), or as fixed. */
+export type Schedule = FixedSchedule | { readonly type: "auto" };
+
+/** At a fixed interval, or by the calendar. */
+export type FixedSchedule =
   | { readonly type: "every"; readonly milliseconds: number }
   | { readonly type: "cron"; readonly expression: string; readonly zone: string };
 
@@ -17,7 +20,7 @@ const mostMissed = 1_000;
  * Five fields, or six with seconds first, in a named zone; `H` in a field is a number of the job's own. Or an interval of a second or more.
  * Faults: `duration-invalid`, `interval-short`, `cron-invalid`, `zone-invalid`.
  */
-export function makeSchedule(words: { readonly every: string } | { readonly cron: string; readonly zone: string }): Schedule {
+export function makeSchedule(words: { readonly every: string } | { readonly cron: string; readonly zone: string }): FixedSchedule {
   if ("every" in words) {
     const milliseconds = parseDuration(words.every);
     if (milliseconds < shortestInterval) throw Fault.of("interval-short", { text: words.every });
@@ -37,6 +40,17 @@ export function makeSchedule(words: { readonly every: string } | { readonly cron
   return schedule;
 }
 
+/** What `--every` and `defaults.every` say: an interval, `auto`, or `never` and nothing (`null`). Faults: `duration-invalid`, `interval-short`. */
+export function scheduleEvery(text: string): Schedule | null {
+  if (text === "" || text === "never") return null;
+  return text === "auto" ? { type: "auto" } : makeSchedule({ every: text });
+}
+
+/** The schedule with a number where it says `auto`: the interval that is planned now, milliseconds. */
+export function fixedSchedule(schedule: Schedule, interval: number): FixedSchedule {
+  return schedule.type === "auto" ? { type: "every", milliseconds: interval } : schedule;
+}
+
 /**
  * The next moment after `after` at which a generation falls due; all in milliseconds since the epoch.
  *
@@ -45,7 +59,7 @@ export function makeSchedule(words: { readonly every: string } | { readonly cron
  * interval is passed over: the first gap may so be up to a tenth too long, every later one is exact.
  * `cron`: exactly as written, in the zone's own time, daylight saving included; `spread` moves it by up to so many milliseconds.
  */
-export function nextDue(schedule: Schedule, after: number, seed: string, spread = 0): number {
+export function nextDue(schedule: FixedSchedule, after: number, seed: string, spread = 0): number {
   if (schedule.type === "cron") {
     const moved = offset(seed, spread);
     return (
@@ -64,7 +78,7 @@ export function nextDue(schedule: Schedule, after: number, seed: string, spread 
  * How many further moments have gone by between `lastDue` (which is served now, late) and `now`, both inclusive of `now` only: after
  * downtime there is one catch-up, and these are counted as missed. Counts to a thousand and no further.
  */
-export function missedSince(schedule: Schedule, lastDue: number, now: number, seed = ""): number {
+export function missedSince(schedule: FixedSchedule, lastDue: number, now: number, seed = ""): number {
   if (now <= lastDue) return 0;
   if (schedule.type === "every") return Math.min(mostMissed, Math.floor((now - lastDue) / schedule.milliseconds));
   const cron = cronFrom(schedule, lastDue, seed);
@@ -75,10 +89,11 @@ export function missedSince(schedule: Schedule, lastDue: number, now: number, se
 
 /** A schedule in words a person wrote or could have written. */
 export function formatSchedule(schedule: Schedule): string {
+  if (schedule.type === "auto") return "every auto";
   return schedule.type === "cron" ? `${schedule.expression} (${schedule.zone})` : `every ${formatDuration(schedule.milliseconds)}`;
 }
 
-function cronFrom(schedule: Extract<Schedule, { type: "cron" }>, after: number, seed: string): CronExpression {
+function cronFrom(schedule: Extract<FixedSchedule, { type: "cron" }>, after: number, seed: string): CronExpression {
   // Without a seed `H` would be another number each time it is read.
   return CronExpressionParser.parse(schedule.expression, { currentDate: after, tz: schedule.zone, hashSeed: seed });
 }

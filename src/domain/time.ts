@@ -32,22 +32,53 @@ export function parseTime(text: string, now: number, zone: string): number {
 
 /** `2026-11-21 14:05:09` in the zone; {@link parseTime} reads it back to the second. */
 export function formatTime(milliseconds: number, zone: string): string {
-  return DateTime.fromMillis(milliseconds, { zone: checkZone(zone) }).toFormat("yyyy-MM-dd HH:mm:ss");
+  checkZone(zone);
+  if (!isPlain(milliseconds)) return DateTime.fromMillis(milliseconds, { zone }).toFormat("yyyy-MM-dd HH:mm:ss");
+  return new Date(milliseconds + offsetAt(milliseconds, zone) * 60_000).toISOString().slice(0, 19).replace("T", " ");
 }
 
 /** `2026-11-21T14:05:09.123Z`, for programs. */
 export function isoTime(milliseconds: number): string {
-  return DateTime.fromMillis(milliseconds, { zone: "utc" }).toFormat("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'");
+  if (!isPlain(milliseconds)) return DateTime.fromMillis(milliseconds, { zone: "utc" }).toFormat("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'");
+  return new Date(milliseconds).toISOString();
 }
 
 /** The zone's name as given, if it is one. Fault: `zone-invalid`. */
 export function checkZone(zone: string): string {
+  if (knownZones.has(zone)) return zone;
   try {
     new Intl.DateTimeFormat("en", { timeZone: zone });
+    knownZones.add(zone);
     return zone;
   } catch (cause) {
     throw Fault.of("zone-invalid", { zone: JSON.stringify(zone) }, { cause });
   }
+}
+
+const knownZones = new Set<string>();
+
+/**
+ * How far clocks in the zone are ahead of UTC at this moment, in minutes. No zone changes its clocks twice within two days, so where a day (of UTC)
+ * begins and ends with the same offset it is asked no further: a question to the tables takes as long as everything else about a point.
+ */
+export function offsetAt(milliseconds: number, zone: string): number {
+  const number = Math.floor(milliseconds / day);
+  const days = knownOffsets.get(zone) ?? new Map<number, number | null>();
+  knownOffsets.set(zone, days);
+  let known = days.get(number);
+  if (known === undefined) {
+    const [begins, ends] = [IANAZone.create(zone).offset(number * day), IANAZone.create(zone).offset((number + 1) * day)];
+    known = begins === ends ? begins : null;
+    days.set(number, known);
+  }
+  return known ?? IANAZone.create(zone).offset(milliseconds);
+}
+
+const knownOffsets = new Map<string, Map<number, number | null>>();
+
+/** Within the years of four digits, which a `Date` writes as luxon does; before 1970 zones kept minutes that have fractions. */
+function isPlain(milliseconds: number): boolean {
+  return milliseconds >= 0 && milliseconds < 253_370_764_800_000;
 }
 
 function isoMoment(text: string): number {

@@ -5,7 +5,7 @@ import type { Beginning, Run } from "../domain/run.ts";
 import { Fault } from "../faults/fault.ts";
 import { mark } from "./mark.ts";
 import type { Launched, Ports, PutBackReport } from "./ports.ts";
-import { laterUndo, preflight } from "./preflight.ts";
+import { laterUndo, withPoint } from "./preflight.ts";
 import { scheduleNext } from "./schedule.ts";
 
 export type BroughtBack = {
@@ -39,37 +39,37 @@ async function bringBackOnce(ports: Ports, job: Job, point: Generation, by: Begi
   const began = clock.monotonic();
   const say = (phase: string) => events.emit({ type: "phase", verb: "restore", job: job.name, phase });
   say("pre-flight");
-  const manifest = await preflight(ports, job, point);
-  const folder = vault.generationFolder(job.name, point.number);
-  const number = 1 + Math.max(0, ...(await vault.runs(job.name)).map((run) => run.number));
-  const runFolder = await vault.runFolder(job.name, number);
-  const undoFolder = vault.undoFolder(job.name, number);
-  await vault.writeBeginning(job.name, number, { from: point.number, at: clock.now(), by });
-  try {
-    say("files");
-    const putBack = await files.putBack(manifest.capture, folder, undoFolder, await laterUndo(ports, job, point));
-    say("memory");
-    const launched = await startAgain(ports, job, manifest, runFolder, number);
-    const run: Run = {
-      number,
-      timeline: number,
-      startedAt: clock.now(),
-      from: point.number,
-      ...launched,
-      endedAt: null,
-      ending: null,
-    };
-    await recordRun(ports, job, run);
-    const milliseconds = clock.monotonic() - began;
-    if (by === "person") await prove(ports, job, point, milliseconds);
-    return { point, run, putBack, milliseconds };
-  } catch (error) {
-    // What came to life before the failure must not run on while its files are put back under it.
-    await ports.launcher.abandon(runFolder);
-    await files.undo(undoFolder);
-    await vault.removeRunFolder(job.name, number);
-    throw error;
-  }
+  return withPoint(ports, job, point, async (manifest, folder) => {
+    const number = 1 + Math.max(0, ...(await vault.runs(job.name)).map((run) => run.number));
+    const runFolder = await vault.runFolder(job.name, number);
+    const undoFolder = vault.undoFolder(job.name, number);
+    await vault.writeBeginning(job.name, number, { from: point.number, at: clock.now(), by });
+    try {
+      say("files");
+      const putBack = await files.putBack(manifest.capture, folder, undoFolder, await laterUndo(ports, job, point));
+      say("memory");
+      const launched = await startAgain(ports, job, { manifest, folder }, runFolder, number);
+      const run: Run = {
+        number,
+        timeline: number,
+        startedAt: clock.now(),
+        from: point.number,
+        ...launched,
+        endedAt: null,
+        ending: null,
+      };
+      await recordRun(ports, job, run);
+      const milliseconds = clock.monotonic() - began;
+      if (by === "person") await prove(ports, job, point, milliseconds);
+      return { point, run, putBack, milliseconds };
+    } catch (error) {
+      // What came to life before the failure must not run on while its files are put back under it.
+      await ports.launcher.abandon(runFolder);
+      await files.undo(undoFolder);
+      await vault.removeRunFolder(job.name, number);
+      throw error;
+    }
+  });
 }
 
 /**
@@ -84,10 +84,17 @@ async function prove(ports: Ports, job: Job, point: Generation, milliseconds: nu
   });
 }
 
-async function startAgain(ports: Ports, job: Job, manifest: Manifest, runFolder: string, run: number): Promise<Launched> {
+type Images = { readonly manifest: Manifest; readonly folder: string };
+
+async function startAgain(
+  ports: Ports,
+  job: Job,
+  { manifest, folder: images }: Images,
+  runFolder: string,
+  run: number,
+): Promise<Launched> {
   const pidfile = `${runFolder}/pidfile`;
   const log = await ports.vault.logFile(job.name, `restore-${run}.log`);
-  const images = ports.vault.generationFolder(job.name, manifest.number);
   return ports.launcher.bringBack({
     job: job.name,
     point: manifest.number,

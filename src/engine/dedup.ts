@@ -4,6 +4,7 @@ import { Fault } from "../faults/fault.ts";
 import { findJob } from "./find-job.ts";
 import { rowOf } from "./generation-of.ts";
 import { withJobLease } from "./lease.ts";
+import { makeChainPlain } from "./make-plain.ts";
 import type { Ports } from "./ports.ts";
 import { allGenerations } from "./queries.ts";
 import { reconcile } from "./reconcile.ts";
@@ -20,7 +21,7 @@ export type DedupReport = {
  * Drops from every increment in the vault the pages that are the same in what it stands on; every point keeps the bytes of every page.
  * A take does this by itself: what is found here came in later, when a fold gave an increment pages that an older one has too.
  *
- * A crash leaves each generation as it was or without those pages; the next call goes on. Damage that is met is written down. Faults: `job-unknown`, `busy`,
+ * Packed chains are unpacked for it, and stay so until they are packed again. A crash leaves each generation as it was or without those pages; the next call goes on. Damage that is met is written down. Faults: `job-unknown`, `busy`,
  * `point-damaged`, `vault-full`, `vault-unwritable`.
  */
 export async function dedup(ports: Ports, name: JobName): Promise<DedupReport> {
@@ -50,6 +51,7 @@ export async function dedup(ports: Ports, name: JobName): Promise<DedupReport> {
 }
 
 async function dedupOne(ports: Ports, name: JobName, number: number): Promise<number> {
+  await makeChainPlain(ports, name, number);
   try {
     const done = await ports.vault.dedup(name, number, (bytes, total) => {
       ports.events.emit({ type: "progress", verb: "dedup", job: name, bytes, total });

@@ -11,7 +11,7 @@ import { type Asking, type HeldLease, withJobLease } from "./lease.ts";
 import { mark } from "./mark.ts";
 import { stillGood } from "./mark-damaged.ts";
 import type { Isolated, Launched, PageSample, Ports } from "./ports.ts";
-import { laterUndo, preflight } from "./preflight.ts";
+import { laterUndo, withPoint } from "./preflight.ts";
 import { reconcile } from "./reconcile.ts";
 
 export type DrillRequest = {
@@ -58,8 +58,10 @@ export async function drill(ports: Ports, name: JobName, request: DrillRequest, 
     const target = request.point === null ? ({ type: "latest" } as const) : ({ type: "point", number: request.point } as const);
     const point = await choosePoint(ports, name, target);
     await requireDrillable(ports, await ports.vault.manifest(name, point.number));
-    const manifest = await preflight(ports, job, point);
-    const done = await inIsolation(ports, { job, point, manifest, resume: request.resume, held });
+    const { manifest, done } = await withPoint(ports, job, point, async (itsManifest, images) => {
+      const task = { job, point, manifest: itsManifest, images, resume: request.resume, held };
+      return { manifest: itsManifest, done: await inIsolation(ports, task) };
+    });
     const provenAt = await prove(ports, job, point, manifest, ports.clock.monotonic() - began);
     return { point, provenAt, ...done, milliseconds: ports.clock.monotonic() - began };
   };
@@ -70,6 +72,8 @@ type Task = {
   readonly job: Job;
   readonly point: Generation;
   readonly manifest: Manifest;
+  /** The point's folder, with all it stands on beside it. */
+  readonly images: string;
   readonly resume: number;
   readonly held: HeldLease;
 };
@@ -118,8 +122,8 @@ async function bringBack(
   folder: string,
   whileStopped: Parameters<Ports["isolation"]["bringBack"]>[1],
 ): Promise<Launched | null> {
-  const { job, point, manifest } = task;
-  const [runFolder, images] = [`${folder}/run`, ports.vault.generationFolder(job.name, point.number)];
+  const { job, point, manifest, images } = task;
+  const runFolder = `${folder}/run`;
   const [pidfile, log] = [`${runFolder}/pidfile`, `${runFolder}/restore.log`];
   const keepLog = await ports.vault.logFile(job.name, `drill-${point.number}.log`);
   const words = await ports.criu.restoreWords({ images, runFolder, pidfile, log, options: manifest.restoreOptions });

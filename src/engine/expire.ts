@@ -1,15 +1,18 @@
+import { chainBelow } from "../domain/chain-below.ts";
 import type { Generation } from "../domain/generation.ts";
-import type { Job, JobName } from "../domain/job.ts";
-import { type ExpirePlan, planExpire } from "../domain/plan-expire.ts";
-import { parsePolicy } from "../domain/policy.ts";
+import type { JobName } from "../domain/job.ts";
+import type { ExpirePlan } from "../domain/plan-expire.ts";
 import { Fault } from "../faults/fault.ts";
 import { findJob } from "./find-job.ts";
 import { rowOf } from "./generation-of.ts";
 import { type Asking, type HeldLease, withJobLease } from "./lease.ts";
+import { makePlain } from "./make-plain.ts";
 import { type Budget, paceUnder } from "./pace.ts";
+import { planExpiry } from "./plan-expiry.ts";
 import type { Pace, Ports } from "./ports.ts";
-import { points } from "./queries.ts";
+import { allGenerations } from "./queries.ts";
 import { reconcile } from "./reconcile.ts";
+import { standing } from "./standing.ts";
 import { readBack } from "./verify.ts";
 import { dropMarks, withdraw } from "./withdraw.ts";
 
@@ -34,7 +37,8 @@ export type ExpireReport = {
  * that a fold meets is written down, and then nothing is withdrawn: the next pass chooses among what is still sound.
  *
  * With a budget it is the service's own work: it keeps within it, and if somebody waits for the job it lets them come in between two
- * steps, and then plans anew; as often at most as its first plan has steps, so that takes in close succession cannot keep it from its end.
+ * steps, and then plans anew; as often at most as its first plan has steps. It waits for whatever is at work on the job, the next take too: so takes in close
+ * succession can keep it neither from its beginning nor from its end.
  * Faults: `job-unknown`, `busy`, `point-damaged`, `chain-broken`, `vault-full`, `vault-unwritable`.
  */
 export async function expire(
@@ -45,7 +49,7 @@ export async function expire(
   budget: Budget | null = null,
 ): Promise<ExpireReport> {
   const job = await findJob(ports, name);
-  if (how === "plan") return { plan: await planFor(ports, job, zone), points: await points(ports, name), done: null };
+  if (how === "plan") return { ...(await planExpiry(ports, job, zone)), done: null };
   const rounds: Round[] = [];
   const act = (held: HeldLease): Promise<Round> => {
     const mayGiveWay = budget !== null && rounds.length < (rounds[0]?.steps ?? Infinity);
@@ -54,8 +58,8 @@ export async function expire(
       mustGiveWay: async () => mayGiveWay && held.isWanted(),
     });
   };
-  for (let asking: Asking = budget === null ? "patient" : "unasked"; rounds.at(-1)?.isWhole !== true; asking = "resuming")
-    rounds.push(await withJobLease(ports, name, "expire", act, asking));
+  const asking: Asking = budget === null ? "patient" : "resuming";
+  while (rounds.at(-1)?.isWhole !== true) rounds.push(await withJobLease(ports, name, "expire", act, asking));
   return together(rounds);
 }
 
@@ -75,11 +79,11 @@ async function actOnce(ports: Ports, name: JobName, zone: string, manner: Manner
   await reconcile(ports, await findJob(ports, name));
   // A criu whose service was killed may still be writing its dump on one of these.
   if (await ports.criu.stillDumping(name)) throw Fault.of("busy", { owner: "a criu process", job: name, verb: "dump" });
-  const plan = await planFor(ports, await findJob(ports, name), zone);
-  const [offered, bytesBefore] = [await points(ports, name), await bytesOf(ports, name)];
+  const { plan, points } = await planExpiry(ports, await findJob(ports, name), zone);
+  const bytesBefore = await bytesOf(ports, name);
   const done = await perform(ports, name, plan, manner);
   const steps = plan.folds.length + plan.sweeps.length;
-  return { ...done, steps, points: offered, bytesBefore, bytesAfter: await bytesOf(ports, name) };
+  return { ...done, steps, points, bytesBefore, bytesAfter: await bytesOf(ports, name) };
 }
 
 /** What others took in between is no growth of ours: only what the rounds freed counts. */
@@ -95,20 +99,6 @@ function together(rounds: readonly Round[]): ExpireReport {
     points: [...new Map(rounds.flatMap((round) => round.points.map((one) => [one.number, one]))).values()],
     done: { folded: folds.length, swept: sweeps.length, bytesBefore: bytesAfter + freed, bytesAfter },
   };
-}
-
-async function planFor(ports: Ports, job: Job, zone: string): Promise<ExpirePlan> {
-  const present = new Set(await ports.vault.sealed(job.name));
-  const rows = await ports.catalogue.generations(job.name);
-  const runs = await ports.catalogue.runs(job.name);
-  return planExpire({
-    generations: rows.filter((one) => present.has(one.number)),
-    gone: rows.filter((one) => !present.has(one.number) && one.state !== "expired" && one.state !== "consumed"),
-    points: await points(ports, job.name),
-    policy: parsePolicy(job.keep),
-    zone: job.schedule?.type === "cron" ? job.schedule.zone : zone,
-    restoredFrom: new Set(runs.flatMap((run) => (run.from === null ? [] : [run.from]))),
-  });
 }
 
 type Manner = { readonly pace: Pace | undefined; readonly mustGiveWay: () => Promise<boolean> };
@@ -135,10 +125,12 @@ async function perform(
   return { plan, isWhole: true };
 }
 
-/** Makes a generation stand on `parent` (or on nothing), with the same bytes on every page; its row follows. */
+/** Makes a generation stand on `parent` (or on nothing), with the same bytes on every page; its row follows. What of it is packed is unpacked first. */
 export async function foldOnto(ports: Ports, name: JobName, number: number, parent: number | null, pace?: Pace): Promise<void> {
   const progress = (bytes: number, total: number): void =>
     ports.events.emit({ type: "progress", verb: "fold", job: name, bytes, total });
+  const chain = chainBelow(number, await allGenerations(ports, name));
+  await makePlain(ports, name, parent === null ? chain : chain.slice(0, chain.indexOf(parent)), pace);
   try {
     await ports.vault.fold(name, number, parent, progress, pace);
   } catch (error) {
@@ -152,8 +144,5 @@ export async function foldOnto(ports: Ports, name: JobName, number: number, pare
 const damagedData = 13;
 
 async function bytesOf(ports: Ports, name: JobName): Promise<number> {
-  const present = new Set(await ports.vault.sealed(name));
-  return (await ports.catalogue.generations(name))
-    .filter((one) => present.has(one.number))
-    .reduce((sum, one) => sum + one.bytes, 0);
+  return (await standing(ports, name)).present.reduce((sum, one) => sum + one.bytes, 0);
 }

@@ -17,9 +17,10 @@ export async function generationOf(vault: Vault, job: JobName, number: number, m
   }
 }
 
-/** The row of a manifest, with what was said of it since. `bytes` counts every file it digests. */
+/** The row of a manifest, with what was said of it since. `bytes` counts every file it digests, or the one that they are packed in. */
 export function rowOf(manifest: Manifest, marks: Marks): Generation {
   const mark = marks[String(manifest.number)] ?? {};
+  const plain = Object.values(manifest.digests).reduce((sum, file) => sum + file.bytes, 0);
   return {
     job: manifest.job,
     number: manifest.number,
@@ -32,12 +33,13 @@ export function rowOf(manifest: Manifest, marks: Marks): Generation {
     state: mark.state ?? (manifest.consumed ? "consumed" : "sealed"),
     reason: mark.reason ?? manifest.reason,
     tracking: manifest.tracking,
-    bytes: Object.values(manifest.digests).reduce((sum, file) => sum + file.bytes, 0) - (manifest.consumed?.holeBytes ?? 0),
+    bytes: manifest.packed?.bytes ?? plain - (manifest.consumed?.holeBytes ?? 0),
     freezeMicros: manifest.freezeMicros,
     pages: manifest.pages,
     provenAt: mark.provenAt ?? null,
     provenMilliseconds: mark.provenMilliseconds ?? null,
     held: mark.held ?? false,
+    ...(manifest.packed !== undefined && { unpackedBytes: plain }),
   };
 }
 

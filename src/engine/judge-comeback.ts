@@ -17,8 +17,8 @@ export type Judgement = {
 /** Plain reading; `null`: nothing new is to be said. The same facts give the same judgement until it is written down. */
 export async function judge(ports: Ports, job: Job, { run }: Observation, { settle }: RecoverRules): Promise<Judgement | null> {
   if (run === null || run.from === null) return null;
-  const point = (await ports.catalogue.generations(job.name)).find((one) => one.number === run.from);
-  if (point === undefined) return null;
+  const point = await ports.catalogue.generation(job.name, run.from);
+  if (point === null) return null;
   const by = (await ports.vault.readBeginning(job.name, run.number))?.by ?? null;
   const facts: ComebackFacts = { run, by, point, intent: job.intent, bootId: ports.host.bootId() };
   const verdict = judgeComeback(facts, settle, ports.clock.now());

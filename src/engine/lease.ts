@@ -11,11 +11,11 @@ const [soonMilliseconds, laterMilliseconds] = [50, 250];
 const giveWayMilliseconds = 500;
 
 /** These happen unasked, some of them take long, and all can wait: nobody is refused because of them. */
-const waitedFor: ReadonlySet<string> = new Set(["tend", "expire", "verify", "drill"]);
+const waitedFor: ReadonlySet<string> = new Set(["tend", "expire", "verify", "drill", "pack"]);
 
 /**
  * How one asks for a job's lease. `patient`: waits for work that the service does unasked, as long as the limits say, and is refused by any other;
- * `unasked`: is such work itself, and gives up at once; `resuming`: such work that gave the lease back half done, and waits for all others.
+ * `unasked`: is such work itself, and gives up at once; `resuming`: such work that must come to its end (it may have given the lease back half done), and waits for all others.
  */
 export type Asking = "patient" | "unasked" | "resuming";
 

@@ -10,8 +10,7 @@ export type Observation = { readonly state: JobState; readonly run: Run | null }
  * the epoch; with it the end of a run that went down with the machine is dated by that, and not by the moment it was missed.
  */
 export async function observe(ports: Ports, job: Job, aliveUntil: number | null = null): Promise<Observation> {
-  const runs = await ports.catalogue.runs(job.name);
-  const last = runs.at(-1);
+  const last = await ports.catalogue.newestRun(job.name);
   if (!last) return { state: job.intent === "run" ? "crashed" : job.intent, run: null };
   const run = await observeRun(ports, job, last, aliveUntil);
   if (run.endedAt === null) return { state: "running", run };

@@ -1,9 +1,13 @@
+import type { IntervalRules } from "../domain/best-interval.ts";
 import type { Capture } from "../domain/captured.ts";
 import type { FoundImages } from "../domain/found-images.ts";
 import type { Generation, GenerationState } from "../domain/generation.ts";
+import type { ProcessorReading } from "../domain/generation-cost.ts";
 import type { Head } from "../domain/head.ts";
 import type { Job, JobName } from "../domain/job.ts";
 import type { FileDigests, Manifest } from "../domain/manifest.ts";
+import type { StagingPlace, StagingPlan } from "../domain/plan-staging.ts";
+import type { PreDumpMode, PreDumpRound } from "../domain/pre-dump.ts";
 import type { Beginning, Ending, ProcessIdentity, Run } from "../domain/run.ts";
 import type { TreeFacts } from "../domain/tree.ts";
 
@@ -42,6 +46,9 @@ export type EngineEvent =
 
 /** The index. Everything in it can be rebuilt from the vault; a row is written only after the vault has it. */
 export interface Catalogue {
+  /** Another text than before if jobs, runs or generations may have been written meanwhile, by whomever; costs next to nothing. */
+  changes(): Promise<string>;
+
   jobs(): Promise<readonly Job[]>;
   job(name: JobName): Promise<Job | null>;
   putJob(job: Job): Promise<void>;
@@ -49,16 +56,24 @@ export interface Catalogue {
   removeJob(name: JobName): Promise<void>;
 
   runs(name: JobName): Promise<readonly Run[]>;
+  newestRun(name: JobName): Promise<Run | null>;
   putRun(name: JobName, run: Run): Promise<void>;
 
-  /** Oldest first, all states. */
+  /** Oldest first, all states: rows of what has expired stay for ever, so these may be many times the others. */
   generations(name: JobName): Promise<readonly Generation[]>;
+  /** The same without those that are `expired`. */
+  unexpired(name: JobName): Promise<readonly Generation[]>;
+  generation(name: JobName, number: number): Promise<Generation | null>;
+  /** The newest that is a restore point if all directories are where they should be: nobody has asked the vault. */
+  newestByRows(name: JobName): Promise<Generation | null>;
   putGeneration(generation: Generation): Promise<void>;
   removeGeneration(name: JobName, number: number): Promise<void>;
   markGeneration(name: JobName, number: number, mark: GenerationMark): Promise<void>;
 
   /** Failed and missed takes, newest first, at most `limit`. */
   attempts(name: JobName, limit: number): Promise<readonly Attempt[]>;
+  /** Of the attempts that are kept: the newest that was made, and how many generations were missed in all. */
+  attemptsInAll(name: JobName): Promise<{ readonly newestMade: Attempt | null; readonly missed: number }>;
   putAttempt(attempt: Attempt): Promise<void>;
 
   /** What was done after crashes, newest first, at most `limit`. Not in the vault: a rebuilt catalogue begins without. */
@@ -67,7 +82,8 @@ export interface Catalogue {
 
   /** When the next generation of each job falls due; jobs without a schedule are not in it. */
   dues(): Promise<readonly Due[]>;
-  putDue(due: Due): Promise<void>;
+  /** Without `interval` the one that is there stays. */
+  putDue(due: Omit<Due, "interval"> & { readonly interval?: number | null }): Promise<void>;
 
   /**
    * Takes the lease `name`, or tells who has it. One transaction: two processes cannot both succeed. An expired lease, and
@@ -97,7 +113,13 @@ export type GenerationMark = {
 };
 
 /** `due`, `lastAttemptAt`: milliseconds since the epoch. */
-export type Due = { readonly job: JobName; readonly due: number; readonly lastAttemptAt: number | null };
+export type Due = {
+  readonly job: JobName;
+  readonly due: number;
+  readonly lastAttemptAt: number | null;
+  /** What is planned now for a job whose schedule is `auto`, milliseconds; `null`: nothing yet, or the schedule is another. */
+  readonly interval: number | null;
+};
 
 export type Attempt = {
   readonly job: JobName;
@@ -191,13 +213,30 @@ export interface Vault {
   manifest(name: JobName, number: number): Promise<Manifest>;
   generationFolder(name: JobName, number: number): string;
 
-  /** Fresh empty folders for one dump: images in staging, the generation in the making beside its sealed ones. */
-  prepare(name: JobName, number: number): Promise<Making>;
+  /** The staging place of the settings as it is now; `null`: dumps land in the vault. */
+  stagingPlace(): Promise<StagingPlace | null>;
+  /** Fresh empty folders for one dump: images in staging, unless `where` says in the vault; the generation in the making beside its sealed ones. */
+  prepare(name: JobName, number: number, where?: StagingPlan["where"]): Promise<Making>;
   /**
    * Moves the dump from staging into the making, leaving out every page (private and shared) that equals what the chain of
-   * `parent` resolves to; writes native CRIU increments. Without `parent` every present page is kept.
+   * `parent` resolves to; writes native CRIU increments. Without `parent` every present page is kept. Pages full of zeros: see {@link ZeroPages};
+   * `kept` if nothing is said.
    */
-  thin(making: Making, parent: number | null, onProgress: (bytes: number, total: number) => void): Promise<ThinReport>;
+  thin(
+    making: Making,
+    parent: number | null,
+    onProgress: (bytes: number, total: number) => void,
+    zeros?: ZeroPages,
+  ): Promise<ThinReport>;
+  /** A fresh empty folder for a pre-dump, the `round`th (from 1) for this making. A discard and a sweep take it away. */
+  preDumpFolder(making: Making, round: number): Promise<string>;
+  /**
+   * Takes the pages that the dump left to `rounds` pre-dumps into the dump itself, so that it stands on `parent` alone, or on nothing. Gives the
+   * making to be thinned; what is sealed is still the old one. Faults: `image-malformed`, `vault-full`.
+   */
+  foldPreDumps(making: Making, rounds: number, parent: number | null): Promise<Making>;
+  /** Throws the pre-dumps of a making away; harmless twice. */
+  dropPreDumps(making: Making): Promise<void>;
   /** As `thin`, but every page stays as CRIU wrote it: for a dump whose `--auto-dedup` has taken it out of the parents. */
   keep(making: Making, parent: number, onProgress: (bytes: number, total: number) => void): Promise<ThinReport>;
   /**
@@ -256,8 +295,25 @@ export interface Vault {
     onProgress: (bytes: number, total: number) => void,
   ): Promise<{ readonly pagesDropped: number }>;
   /**
+   * Packs a sealed generation into one file, compressed; its manifest says so and goes on naming each file that is in it. What was written is
+   * read back before it takes the files' place, in one step; a crash leaves them, or the pack. One that is packed is left as it is. Every method
+   * that only reads takes packed ones as they are; `thin`, `keep`, `consume` and `dedup` want their whole chain unpacked, `fold` the
+   * generation and those it takes pages from. Faults: `point-damaged`, `vault-full`, `io-failed`.
+   */
+  pack(name: JobName, number: number, onProgress: (bytes: number, total: number) => void, pace?: Pace): Promise<void>;
+  /** The way back, as crash-safe. One that is not packed is left as it is. Faults: `point-damaged`, `vault-full`. */
+  unpack(name: JobName, number: number, onProgress: (bytes: number, total: number) => void, pace?: Pace): Promise<void>;
+  /**
+   * The folder of a generation as CRIU reads it, its captured files in it: {@link Vault.generationFolder}, or if something of its chain is packed a
+   * folder beside, with all it stands on, each file checked on the way. Nothing sealed is changed. {@link Vault.sweepUnpacked} throws it away.
+   * Faults: `chain-broken`, `point-damaged`, `vault-full`.
+   */
+  unpackAside(name: JobName, number: number, onProgress: (bytes: number, total: number) => void): Promise<string>;
+  /** Throws away all such folders of a job, and gives their names; the holder of its lease knows that none but its own is read. */
+  sweepUnpacked(name: JobName): Promise<readonly string[]>;
+  /**
    * At most `most` pages of the processes' private memory, spread over all of it and chosen by `seed`, as the chain holds them. Left out: what
-   * the job may not read itself, and what the kernel makes anew at a restore (vDSO). Faults: `image-malformed`, `chain-broken`.
+   * the job may not read itself, and what the kernel makes anew at a restore (vDSO). A packed chain is to be unpacked aside. Faults: `image-malformed`, `chain-broken`.
    */
   samplePages(name: JobName, number: number, most: number, seed: string): Promise<PageSample>;
   /** A fresh empty folder for a drill of this point, on the vault's disk; what an earlier one left there is thrown away. */
@@ -310,12 +366,22 @@ export type Making = {
   readonly folder: string;
 };
 
+/**
+ * What becomes of pages full of zeros that a restore makes anew where they are not listed (plain anonymous memory, shared objects). A dump
+ * that CRIU makes by the kernel's dirty bits needs to find each private page in its parent, so there they may be left out of shared objects only.
+ */
+export type ZeroPages = "left-out" | "left-out-of-shared" | "kept";
+
 export type ThinReport = {
   readonly digests: FileDigests;
   /** Pages kept in this generation, and pages left to the parent by the compare. */
   readonly pagesKept: number;
   readonly pagesShared: number;
+  /** Pages left out because they are full of zeros. */
+  readonly pagesBlank: number;
+  /** Of the dump's own pages and those of the parents they were compared with, and of what was only digested; pagemaps are not counted. */
   readonly bytesRead: number;
+  /** What was moved by a rename is not written. */
   readonly bytesWritten: number;
   readonly highestPid: number;
   readonly processes: number;
@@ -331,6 +397,12 @@ export interface Criu {
    * Faults: `dump-failed`, `dump-timeout`, `dump-incomplete`. After any of them the dirty bits are unknown.
    */
   dump(request: DumpRequest, whileFrozen: () => Promise<void>): Promise<DumpStats>;
+  /**
+   * One pre-dump: memory alone, the job stands still for a moment only. As with a dump, the dirty bits are unknown from its begin until a dump that
+   * stands on it has succeeded. `failed`: the job is unharmed, and nothing may stand on it nor on what it stood on. Faults: `dump-timeout`,
+   * `vault-full`, `busy`, `io-failed`.
+   */
+  preDump(request: PreDumpRequest): Promise<PreDumped>;
   /** The command that brings images back, for the launcher to run under a new init. */
   restoreWords(request: RestoreWordsRequest): Promise<readonly string[]>;
   /** True if a criu that an earlier process started is still at work for this job (its dump lock is held). */
@@ -357,6 +429,16 @@ export type DumpRequest = {
   readonly track: { readonly parent: string | null } | null;
   readonly timeoutSeconds: number;
 };
+
+export type PreDumpRequest = Omit<DumpRequest, "track"> & {
+  readonly mode: PreDumpMode;
+  /** The images it stands on: a sealed generation's, an earlier pre-dump's; `null`: none. */
+  readonly parent: string | null;
+};
+
+export type PreDumped =
+  | { readonly type: "done"; readonly round: PreDumpRound }
+  | { readonly type: "failed"; readonly why: string; readonly log: string };
 
 export type RestoreWordsRequest = {
   readonly images: string;
@@ -478,9 +560,21 @@ export type PageSample = { readonly pages: readonly SampledPage[]; readonly tota
 export interface Files {
   /**
    * Called with all tasks stopped. Copies into `folder`/files; lengths and names as they are now. Syncs nothing (that is `settle`'s).
-   * `earlier`: the parent's capture, to copy nothing again that has not changed.
+   * `earlier`: the parent's capture, to copy nothing again that has not changed. `ahead`: what was copied before the freeze, to be taken
+   * where the file is the same to the byte, and else made what the file is now.
    */
-  capture(tree: TreeFacts, rules: Job["files"], folder: string, earlier: Capture | null): Promise<Capture>;
+  capture(
+    tree: TreeFacts,
+    rules: Job["files"],
+    folder: string,
+    earlier: Capture | null,
+    ahead?: CopiesAhead | null,
+  ): Promise<Capture>;
+  /**
+   * Called while the job runs: copies into `folder` what a capture of this tree would have to copy whole. `lookedAt`: milliseconds since the
+   * epoch, before the tree was looked at. A crash leaves files in `folder`, which go with it. Faults: `vault-full`, `vault-unwritable`.
+   */
+  copyAhead(tree: TreeFacts, lookedAt: number, rules: Job["files"], folder: string): Promise<CopiesAhead>;
   /**
    * After the thaw: syncs captured lengths and copies, digests the needed files, fills in tails. Gives the capture as the
    * manifest will carry it, and the digests of the stored copies.
@@ -501,6 +595,12 @@ export interface Files {
   /** Makes everything as it was before `putBack`, from the undo folder alone. Harmless twice. */
   undo(undoFolder: string): Promise<void>;
 }
+
+/** Copies made before the freeze, known to the adapter that made them alone. */
+export type CopiesAhead = {
+  /** Throws away what no capture has taken; harmless twice. */
+  close(): Promise<void>;
+};
 
 export type PutBackReport = {
   readonly files: readonly { readonly path: string; readonly done: "cut" | "rewritten" | "created" | "unchanged" }[];
@@ -535,6 +635,8 @@ export interface Host {
   isRoot(): boolean;
   /** What the kernel could give to new programs now, in bytes. */
   availableMemory(): number;
+  /** How busy the machine, and this process with all its threads, have been up to now. */
+  processor(): ProcessorReading;
 }
 
 /** Everything a verb may touch, and what the settings say of it. */
@@ -559,4 +661,6 @@ export type Ports = {
     /** How long to wait for a job's lease while its holder can be waited for; none: as long as it takes. */
     readonly leaseMilliseconds?: number;
   };
+  /** For jobs whose schedule is `auto`. */
+  readonly interval: IntervalRules;
 };

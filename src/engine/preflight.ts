@@ -7,26 +7,37 @@ import { Fault } from "../faults/fault.ts";
 import { markDamaged, stillGood } from "./mark-damaged.ts";
 import type { Damage, Ports } from "./ports.ts";
 import { points } from "./queries.ts";
+import { withImages } from "./with-images.ts";
 
 /**
  * Everything that can be known to be wrong before a restore changes anything: the manifest's seal, every digest and page of the chain,
  * the CRIU, the files. Damage found is written down, so that the point is offered no more.
  */
 export async function preflight(ports: Ports, job: Job, point: Generation): Promise<Manifest> {
-  const { vault, criu, files } = ports;
+  return withPoint(ports, job, point, async (manifest) => manifest);
+}
+
+/**
+ * The same, and then `act` with the point's folder as CRIU reads it: what is packed of its chain is unpacked for the time of it, as
+ * {@link withImages} has it.
+ */
+export async function withPoint<T>(
+  ports: Ports,
+  job: Job,
+  point: Generation,
+  act: (manifest: Manifest, folder: string) => Promise<T>,
+): Promise<T> {
+  const { criu, files } = ports;
   const manifest = await preflightChain(ports, job, point);
   const { version } = await criu.probe();
   if (compareVersions(version, manifest.host.criu) < 0) {
     throw Fault.of("criu-differs", { point: point.number, made: manifest.host.criu, present: version });
   }
   requireMemory(ports, manifest);
-  await files.preflight(
-    manifest.capture,
-    point.number,
-    vault.generationFolder(job.name, point.number),
-    await laterUndo(ports, job, point),
-  );
-  return manifest;
+  return withImages(ports, job.name, point.number, async (folder) => {
+    await files.preflight(manifest.capture, point.number, folder, await laterUndo(ports, job, point));
+    return act(manifest, folder);
+  });
 }
 
 /** Undo folders of the restores since the point's timeline ended, newest first: timelines and runs have the same numbers. */

@@ -40,7 +40,8 @@ export async function rebuild(ports: Pick<Ports, "vault" | "catalogue">): Promis
   }
   await catalogue.replaceAll({ jobs, runs, generations });
   for (const job of jobs) {
-    if (!job.schedule) continue;
+    // An interval that is planned is not known before the next take: the service gives it a due time at its next look.
+    if (!job.schedule || job.schedule.type === "auto") continue;
     const taken = generations.filter((one) => one.job === job.name).map((one) => one.takenAt);
     const started = runs.filter((one) => one.job === job.name).map((one) => one.run.startedAt);
     const last = Math.max(job.createdAt, ...taken, ...started);

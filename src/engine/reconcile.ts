@@ -27,6 +27,7 @@ export async function reconcile(ports: Ports, job: Job, aliveUntil: number | nul
     ...(await sweepDrills(ports, job)),
     ...(await keepRecords(ports, job)),
     ...(await settleRuns(ports, job)),
+    ...(await sweepUnpacked(ports, job)),
   ];
   const synced = await syncRows(ports, job);
   repairs.push(...synced.repairs, ...(await settleConsumed(ports, job.name)));
@@ -52,6 +53,12 @@ async function sweepDrills({ vault, launcher }: Ports, job: Job): Promise<readon
     await vault.removeDrill(job.name, folder);
   }
   return folders.map((folder) => `swept ${folder}, left by a drill that was cut off`);
+}
+
+/** After a restore that was cut off has been ended: its criu reads them. */
+async function sweepUnpacked({ vault }: Ports, job: Job): Promise<readonly string[]> {
+  const folders = await vault.sweepUnpacked(job.name);
+  return folders.map((folder) => `swept ${folder}, unpacked for something that was cut off`);
 }
 
 async function settleRuns(ports: Ports, job: Job): Promise<readonly string[]> {

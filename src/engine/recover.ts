@@ -1,7 +1,6 @@
 import type { Generation } from "../domain/generation.ts";
 import type { Job, JobName } from "../domain/job.ts";
-import { workSince } from "../domain/lineage.ts";
-import { blame, planRecovery, type RecoveryFacts, type RecoveryPlan, type RecoverRules } from "../domain/plan-recovery.ts";
+import { blame, type RecoverRules } from "../domain/plan-recovery.ts";
 import type { Run } from "../domain/run.ts";
 import { Fault } from "../faults/fault.ts";
 import { bringBack } from "./bring-back.ts";
@@ -10,10 +9,10 @@ import { carryOut, judge } from "./judge-comeback.ts";
 import { withJobLease } from "./lease.ts";
 import { mark } from "./mark.ts";
 import { noteComeback, noteRecovery } from "./note-recovery.ts";
-import { observe } from "./observe.ts";
 import type { Ports } from "./ports.ts";
 import { points } from "./queries.ts";
 import { reconcile } from "./reconcile.ts";
+import { recoveryOf } from "./recovery-of.ts";
 
 export type RecoverReport = {
   readonly point: number;
@@ -25,32 +24,6 @@ export type RecoverReport = {
   readonly lost: number | null;
   readonly milliseconds: number;
 };
-
-/** What the service will do about a job, with the work that is lost by going back to the point. Plain reading. */
-export async function recoveryOf(
-  ports: Ports,
-  job: Job,
-  rules: RecoverRules,
-): Promise<RecoveryPlan & { readonly lost: number | null }> {
-  const { state, run } = await observe(ports, job);
-  if (job.intent !== "run" || (state !== "crashed" && state !== "failed")) return { type: "none", lost: null };
-  const generations = await ports.catalogue.generations(job.name);
-  const runs = [...(await ports.catalogue.runs(job.name)).slice(0, -1), ...(run ? [run] : [])];
-  const facts: RecoveryFacts = {
-    job,
-    state,
-    runs,
-    by: run && run.from !== null ? ((await ports.vault.readBeginning(job.name, run.number))?.by ?? null) : null,
-    generations,
-    points: await points(ports, job.name),
-    // A try may have two rows: it came back, and died again.
-    tries: await ports.catalogue.recoveries(job.name, 2 * rules.attempts + 2),
-    bootId: ports.host.bootId(),
-  };
-  const plan = planRecovery(facts, rules, ports.clock.now());
-  const point = plan.type === "restore" ? generations.find((one) => one.number === plan.point) : undefined;
-  return { ...plan, lost: point ? workSince(point, runs, generations) : null };
-}
 
 /**
  * Tries once to bring back a job that has vanished, if one is due (`planRecovery`), and writes down what came of it. `null`: there was nothing to do,

@@ -19,6 +19,7 @@ const UNBELIEVED = "its manifest cannot be believed: ";
 export async function syncRows(ports: Ports, job: Job): Promise<Synced> {
   const { vault, catalogue } = ports;
   const sealed = await vault.sealed(job.name);
+  const present = new Set(sealed);
   const rows = new Map((await catalogue.generations(job.name)).map((row) => [row.number, row]));
   const marks = await vault.readMarks(job.name);
   const [repairs, damage]: [string[], Damage[]] = [[], []];
@@ -49,7 +50,7 @@ export async function syncRows(ports: Ports, job: Job): Promise<Synced> {
   }
   for (const row of rows.values()) {
     const { number, state } = row;
-    if (sealed.includes(number)) continue;
+    if (present.has(number)) continue;
     if (isUnread(row)) {
       await catalogue.removeGeneration(job.name, number);
       repairs.push(`forgot point ${number}, which could never be read and is gone`);
@@ -89,6 +90,6 @@ function isSame(row: Generation, found: Generation): boolean {
   );
 }
 
-function structureOf({ id, kind, parent, bytes, pages }: Generation): string {
-  return JSON.stringify([id, kind, parent, bytes, pages.kept]);
+function structureOf({ id, kind, parent, bytes, pages, unpackedBytes }: Generation): string {
+  return JSON.stringify([id, kind, parent, bytes, pages.kept, unpackedBytes]);
 }

@@ -2,6 +2,8 @@ import type { Finding } from "../domain/finding.ts";
 import { findings } from "../domain/findings.ts";
 import type { Generation } from "../domain/generation.ts";
 import type { Job, JobName } from "../domain/job.ts";
+import type { PreDumpRound } from "../domain/pre-dump.ts";
+import type { StagingPlan } from "../domain/plan-staging.ts";
 import { planTake, type TakePlan } from "../domain/plan-take.ts";
 import type { Run } from "../domain/run.ts";
 import { formatSize } from "../domain/size.ts";
@@ -12,10 +14,13 @@ import { findJob } from "./find-job.ts";
 import { rowOf } from "./generation-of.ts";
 import { withJobLease } from "./lease.ts";
 import { makeGeneration } from "./make-generation.ts";
+import { makeChainPlain } from "./make-plain.ts";
 import type { CriuFacts, DumpStats, Making, Ports, ThinReport } from "./ports.ts";
 import { refuseUnprotectable } from "./protectable.ts";
 import { reconcile } from "./reconcile.ts";
 import { newestPoint } from "./queries.ts";
+import { placeDump } from "./place-dump.ts";
+import { planAgain } from "./schedule.ts";
 import { readBack } from "./verify.ts";
 
 /** What one take did, for people and programs. */
@@ -24,7 +29,11 @@ export type TakeReport = {
   /** Milliseconds from the call to the seal. */
   readonly milliseconds: number;
   readonly stats: DumpStats;
-  readonly thin: Pick<ThinReport, "pagesKept" | "pagesShared" | "bytesRead" | "bytesWritten">;
+  readonly thin: Pick<ThinReport, "pagesKept" | "pagesShared" | "pagesBlank" | "bytesRead" | "bytesWritten">;
+  /** The pre-dumps before the freeze, oldest first. */
+  readonly preDumps: readonly PreDumpRound[];
+  /** Where the dump landed first; `why`: why it was not staging. */
+  readonly staging: StagingPlan;
   readonly findings: readonly Finding[];
   /** Files that are not in the generation, with why. */
   readonly leftOut: readonly { readonly path: string; readonly why: string }[];
@@ -50,10 +59,13 @@ export async function takeLeased(ports: Ports, name: JobName): Promise<TakeRepor
     const report = await attempt(ports, job);
     const { number, reason } = report.generation;
     await note(ports, job.name, { outcome: "took", point: number, code: null, message: reason });
+    await schedule(ports, job);
     return report;
   } catch (error) {
-    if (error instanceof Fault && !neverTried.has(error.code))
+    if (error instanceof Fault && !neverTried.has(error.code)) {
       await note(ports, job.name, { outcome: "failed", point: null, code: error.code, message: error.message });
+      await schedule(ports, job);
+    }
     throw error;
   }
 }
@@ -83,9 +95,12 @@ async function attemptOnce(ports: Ports, job: Job): Promise<TakeReport> {
   const { tree, found } = await lookTwice(ports, run);
   refuseUnprotectable(job.name, found);
   const plan = await planSound(ports, job, run, facts);
+  // CRIU and the compare read the parent's files; what the service packs is never this chain, but a person may have had it packed.
+  if (plan.kind === "increment") await makeChainPlain(ports, job.name, plan.parent);
   const head = await vault.readHead(job.name);
   const number = head.lastNumber + 1;
-  const making = await begin(ports, job.name, number);
+  const staging = await placeDump(ports, job.name, run, { facts, plan, tree });
+  const making = await begin(ports, job.name, number, staging.where);
   try {
     // L1, before CRIU can punch the first hole.
     if (takesPages(plan)) await giveUp(ports, job.name, plan.parent, number);
@@ -109,6 +124,8 @@ async function attemptOnce(ports: Ports, job: Job): Promise<TakeReport> {
       milliseconds: clock.monotonic() - began,
       stats: made.stats,
       thin: made.thin,
+      preDumps: made.manifest.preDumps ?? [],
+      staging,
       findings: found,
       leftOut: made.manifest.capture.files.filter((file) => file.how === "left-out"),
     };
@@ -125,12 +142,12 @@ function passOver(error: unknown): void {
 }
 
 /** Faults: `vault-full`, `vault-unwritable`, `key-unusable`. */
-async function begin(ports: Ports, job: JobName, number: number): Promise<Making> {
+async function begin(ports: Ports, job: JobName, number: number, where: StagingPlan["where"]): Promise<Making> {
   try {
     // L3: durable before CRIU can clear the first dirty bit.
     const why = `the dump of generation ${number} was begun and did not end well`;
     await ports.vault.writeHead(job, { lastNumber: number, bits: { type: "unknown", why } });
-    return await ports.vault.prepare(job, number);
+    return await ports.vault.prepare(job, number, where);
   } catch (error) {
     throw await withStillGood(ports, job, error);
   }
@@ -204,4 +221,14 @@ async function note(
   }
   const { outcome, ...rest } = said;
   await ports.notices.tell({ event: outcome, job, at, ...rest });
+}
+
+async function schedule(ports: Ports, job: Job): Promise<void> {
+  try {
+    await planAgain(ports, job);
+  } catch (error) {
+    // As above: the interval is planned anew after the next take.
+    if (!(error instanceof Fault)) throw error;
+    ports.events.emit({ type: "notice", job: job.name, text: `its interval was not planned anew: ${error.message}` });
+  }
 }

@@ -41,11 +41,37 @@ export async function tend(ports: Ports, which: "all" | "ended", rules: RecoverR
   return news;
 }
 
+/** By job, the number of a run that has nothing more to say of its point. */
+export type Quiet = Map<JobName, number>;
+
+/**
+ * True if a look after the ended jobs would find something to write down. Costs a row and a file of `/proc` for each job, so that the service need not
+ * start a thread for the answer. `quiet` is kept for the next look: a run that has lived long enough says nothing more of its point until it ends.
+ */
+export async function hasNews(ports: Ports, rules: RecoverRules, quiet: Quiet): Promise<boolean> {
+  for (const job of await ports.catalogue.jobs()) {
+    const last = await ports.catalogue.newestRun(job.name);
+    const isAlive = last?.endedAt === null && ports.processes.isAlive(last.init ?? last.root);
+    if (last !== null && quiet.get(job.name) === last.number && (isAlive || last.endedAt !== null)) continue;
+    const lived = last === null ? 0 : ports.clock.now() - last.startedAt;
+    const news = await needsWriting(ports, job, "ended", rules).catch(orNone);
+    if (news) return true;
+    if (last !== null && lived >= rules.settle) quiet.set(job.name, last.number);
+  }
+  return false;
+}
+
+/** The look itself says what is wrong with a job that cannot be looked at. */
+function orNone(error: unknown): boolean {
+  if (error instanceof Fault) return true;
+  throw error;
+}
+
 async function needsWriting(ports: Ports, job: Job, which: "all" | "ended", rules: RecoverRules): Promise<boolean> {
-  const last = (await ports.catalogue.runs(job.name)).at(-1);
+  const last = await ports.catalogue.newestRun(job.name);
   const seen = await observe(ports, job);
   if (last?.endedAt === null && seen.state !== "running") return !mayBeShutdown(seen, ports.clock.now());
-  return which === "all" || last === undefined || (await judge(ports, job, seen, rules)) !== null;
+  return which === "all" || last === null || (await judge(ports, job, seen, rules)) !== null;
 }
 
 async function tendOne(ports: Ports, job: Job, rules: RecoverRules, aliveUntil: number | null): Promise<readonly TendNews[]> {

@@ -1,7 +1,6 @@
 import { formatDuration } from "../domain/duration.ts";
-import { workAtRisk } from "../domain/exposure.ts";
+import { exposureLimitNow, workAtRisk } from "../domain/exposure.ts";
 import type { Job, JobName } from "../domain/job.ts";
-import { restorePoints } from "../domain/restorable.ts";
 import { observe } from "./observe.ts";
 import type { Ports } from "./ports.ts";
 
@@ -11,13 +10,15 @@ import type { Ports } from "./ports.ts";
  */
 export async function watchExposure(ports: Ports, before: ReadonlySet<JobName>): Promise<ReadonlySet<JobName>> {
   const over = new Set<JobName>();
+  const intervals = new Map((await ports.catalogue.dues()).map(({ job, interval }) => [job, interval]));
   for (const job of await ports.catalogue.jobs()) {
-    if (job.intent !== "run" || job.exposureLimit === null) continue;
-    const found = await overLimit(ports, job, job.exposureLimit);
+    const limit = exposureLimitNow(job, intervals.get(job.name) ?? null);
+    if (job.intent !== "run" || limit === null) continue;
+    const found = await overLimit(ports, job, limit);
     if (found === null) continue;
     over.add(job.name);
     if (before.has(job.name)) continue;
-    const message = `${formatDuration(seconds(found.milliseconds))} of work are at risk, the limit is ${formatDuration(job.exposureLimit)}`;
+    const message = `${formatDuration(seconds(found.milliseconds))} of work are at risk, the limit is ${formatDuration(limit)}`;
     const at = ports.clock.now();
     await ports.notices.tell({ event: "exposure-over", job: job.name, at, point: found.point, code: null, message });
   }
@@ -25,9 +26,9 @@ export async function watchExposure(ports: Ports, before: ReadonlySet<JobName>):
 }
 
 async function overLimit(ports: Ports, job: Job, limit: number) {
-  const run = (await ports.catalogue.runs(job.name)).at(-1);
+  const run = await ports.catalogue.newestRun(job.name);
   if (!run || run.endedAt !== null) return null;
-  const newest = restorePoints(await ports.catalogue.generations(job.name)).at(-1) ?? null;
+  const newest = await ports.catalogue.newestByRows(job.name);
   const milliseconds = workAtRisk(run, newest, ports.clock.now());
   if (milliseconds <= limit || (await observe(ports, job)).state !== "running") return null;
   return { milliseconds, point: newest?.number ?? null };

@@ -221,6 +221,12 @@ export const table = {
     message: 'dedup = "in-dump" needs a kernel that tracks written pages (soft-dirty), and this one does not',
     remedy: "use --dedup exact, which needs none; see `holdfast doctor`",
   },
+  "pack-hot": {
+    exit: 12,
+    retry: "later",
+    message: "point {point} of {job} is in the newest chain, and the job runs or is to come back: it stays unpacked",
+    remedy: "nothing; it may be packed when a newer chain has begun, or when the job has ended",
+  },
   "criu-differs": {
     exit: 12,
     retry: "changed",

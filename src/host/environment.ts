@@ -1,5 +1,3 @@
-import { findUser } from "./user.ts";
-
 /** The environment a job starts with when run as `user` (`null`: as the caller). Fault: `user-unknown`. */
 export async function userEnvironment(user: string | null): Promise<Record<string, string>> {
   const env: Record<string, string> = {};
@@ -8,6 +6,7 @@ export async function userEnvironment(user: string | null): Promise<Record<strin
     if (value !== undefined && !name.startsWith("HOLDFAST_")) env[name] = value;
   }
   if (user === null) return env;
+  const { findUser } = await import("./user.ts");
   const { name, home, shell } = await findUser(user);
   return { ...env, HOME: home, USER: name, LOGNAME: name, SHELL: shell };
 }

@@ -1,4 +1,4 @@
-import koffi from "koffi";
+import { koffi } from "./koffi.ts";
 
 /**
  * Swaps two names in one step, of files or of whole folders (renameat2(2) with RENAME_EXCHANGE): whoever looks finds one or the other
@@ -10,8 +10,8 @@ export function exchangeNames(one: string, other: string): void {
   const call = number === undefined ? null : syscall();
   if (number === undefined || call === null) throw failure("ENOSYS", 38, one, other);
   if (call(number, AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) === 0) return;
-  const errno = koffi.errno();
-  throw failure(Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? "EIO", errno, one, other);
+  const errno = koffi().errno();
+  throw failure(Object.entries(koffi().os.errno).find(([, value]) => value === errno)?.[0] ?? "EIO", errno, one, other);
 }
 
 /** The call's number by Node's name of the machine (asm/unistd.h); they have no common one. */
@@ -30,7 +30,7 @@ function syscall(): Syscall | null {
 
 function load(): Syscall | null {
   try {
-    return koffi.load(null).func("long syscall(long, long, const char *, long, const char *, long)") as Syscall;
+    return koffi().load(null).func("long syscall(long, long, const char *, long, const char *, long)") as Syscall;
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-import koffi from "koffi";
+import { koffi } from "./koffi.ts";
 
 /**
  * The ranges of an open file that no block stands behind, in bytes, in order (lseek(2), SEEK_DATA and SEEK_HOLE). They read as zeros. A
@@ -25,12 +25,12 @@ let loaded: Lseek | undefined;
 
 /** `Infinity`: nothing but a hole from there on; `null`: not known here. */
 function seek(fd: number, offset: number, whence: number): number | null {
-  loaded ??= koffi.load(null).func("int64_t lseek(int, int64_t, int)") as Lseek;
+  loaded ??= koffi().load(null).func("int64_t lseek(int, int64_t, int)") as Lseek;
   const found = Number(loaded(fd, offset, whence));
   if (found >= 0) return found;
-  const errno = koffi.errno();
-  if (errno === koffi.os.errno["ENXIO"]) return Infinity;
-  if (errno === koffi.os.errno["EINVAL"] || errno === koffi.os.errno["EOPNOTSUPP"]) return null;
-  const code = Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? "EIO";
+  const errno = koffi().errno();
+  if (errno === koffi().os.errno["ENXIO"]) return Infinity;
+  if (errno === koffi().os.errno["EINVAL"] || errno === koffi().os.errno["EOPNOTSUPP"]) return null;
+  const code = Object.entries(koffi().os.errno).find(([, value]) => value === errno)?.[0] ?? "EIO";
   throw Object.assign(new Error(`${code}: lseek`), { code, errno: -errno, syscall: "lseek" });
 }

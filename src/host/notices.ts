@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { open, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
@@ -77,6 +76,8 @@ async function run(
 ): Promise<void> {
   const input = await inputOf(`${JSON.stringify(jsonOf(settings, notice))}\n`, settings.folders);
   try {
+    // Few commands tell anything, and all would wait for it to be loaded.
+    const { spawn } = await import("node:child_process");
     const child = spawn("timeout", ["--kill-after=5", String(settings.seconds), ...words], {
       stdio: [input.fd, "ignore", "ignore"],
       detached: true,

@@ -17,7 +17,7 @@ export function* planFold(line: Line, parent: number): Generator<Piece, void> {
     else {
       for (const by of lookup.find(page, pages, 0)) {
         const range = { entry, flags, page: by.page, pages: by.pages };
-        if (by.type === "extent" && by.holder < parent) yield { ...range, what: "bytes", at: by, other: null };
+        if (by.type === "extent" && by.holder < parent) yield { ...range, what: "bytes", at: by, other: null, blank: false };
         else yield { ...range, what: "held", by };
       }
     }

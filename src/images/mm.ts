@@ -16,11 +16,14 @@ export type PageRange = { readonly page: number; readonly pages: number };
 /** `status` bits (CRIU: criu/include/image.h). */
 const REGULAR = 1 << 0;
 const VDSO = 1 << 3;
+const HEAP = 1 << 5;
 const FILE_PRIVATE = 1 << 6;
 const ANON_PRIVATE = 1 << 9;
 const VVAR = 1 << 12;
 const AIO_RING = 1 << 13;
-/** mmap's flag, linux/mman.h. */
+/** mmap's flags, linux/mman.h. */
+const MAP_PRIVATE = 0x2;
+const MAP_ANONYMOUS = 0x20;
 const MAP_HUGETLB = 0x40000;
 
 /** The VMAs of `mm-<pid>.img`, as they stand there (guard areas come last). Faults: `image-malformed`. */
@@ -42,6 +45,20 @@ export function isPrivate({ status }: Vma): boolean {
 /** CRIU never leaves pages of these to a parent (mem.c:generate_vma_iovs): the kernel writes to them past the dirty tracking. */
 export function neverInParent({ status, flags }: Vma): boolean {
   return (status & AIO_RING) !== 0 || (flags & MAP_HUGETLB) !== 0;
+}
+
+/** And with these MAP_LOCKED, MAP_NORESERVE and MAP_STACK. */
+const PLAIN_FLAGS = MAP_PRIVATE | MAP_ANONYMOUS | 0x2000 | 0x4000 | 0x20000;
+
+/**
+ * Is a page of it that no pagemap lists full of zeros after a restore? So it is for plain anonymous memory: CRIU maps it anew, and what a process
+ * inherits from its parent and does not list is given back to the kernel (mem.c:restore_priv_vma_content, "Remove pages, which were not shared
+ * with a child"); CRIU itself lists no page that was never written to. Everything else is left as it is: behind a private file mapping lies
+ * the file, and areas with a bit of their own (vDSO, AIO rings, shadow stacks, huge pages, stacks that grow) are restored in ways of their own.
+ */
+export function isBlankWhenAbsent({ status, flags }: Vma): boolean {
+  const isPlain = (status & ~HEAP) === (REGULAR | ANON_PRIVATE) && (flags & ~PLAIN_FLAGS) === 0;
+  return isPlain && (flags & MAP_PRIVATE) !== 0 && (flags & MAP_ANONYMOUS) !== 0;
 }
 
 /** mmap's protection, linux/mman.h. */

@@ -7,20 +7,26 @@ import { type Extent, type Hole, type Line, Lookup } from "./resolve.ts";
  * are those of the entry it lies in.
  */
 export type Piece = PageRange & { readonly entry: number; readonly flags: number } &
-  /** Bytes to be read; `other`: what the parents hold in their place, to compare with. */
+  /**
+   * Bytes to be read; `other`: what the parents hold in their place, to compare with. `blank`: a restore makes zeros of pages here that are
+   * not listed, so those full of zeros may be left out.
+   */
   (
-    | { readonly what: "bytes"; readonly at: Extent; readonly other: Extent | null }
+    | { readonly what: "bytes"; readonly at: Extent; readonly other: Extent | null; readonly blank: boolean }
     /** Left to a parent, or found nowhere. */
     | { readonly what: "held"; readonly by: Extent | Hole }
     /** Neither here nor in a parent: it has no bytes at all. */
     | { readonly what: "nothing" }
   );
 
+/** Ranges, in order, that must not be left to a parent; and those of which pages full of zeros need not be listed. */
+export type Areas = { readonly never: readonly PageRange[]; readonly blank: readonly PageRange[] };
+
 /**
  * What there is to do to make an increment of a dump: which pages of its own to compare with which of the parents', and
- * which are the parents' already (`held`). `line.maps[0]` is the dump's own; `never`: ranges, in order, that must not be left to a parent.
+ * which are the parents' already (`held`). `line.maps[0]` is the dump's own.
  */
-export function* planThin(line: Line, never: readonly PageRange[]): Generator<Piece, void> {
+export function* planThin(line: Line, { never, blank }: Areas): Generator<Piece, void> {
   const lookup = new Lookup(line);
   let stored = 0;
   for (const { entry, page, pages, flags } of numbered(line)) {
@@ -29,8 +35,8 @@ export function* planThin(line: Line, never: readonly PageRange[]): Generator<Pi
     } else if ((flags & PRESENT) === 0) {
       yield { entry, flags, page, pages, what: "nothing" };
     } else {
-      for (const part of split(page, pages, never)) {
-        for (const held of part.comparable ? lookup.find(part.page, part.pages, 1) : [{ ...part, type: "hole" as const }]) {
+      for (const part of splitBy(page, pages, never, blank)) {
+        for (const held of part.isNever ? [{ ...part, type: "hole" as const }] : lookup.find(part.page, part.pages, 1)) {
           const at: Extent = { type: "extent", page: held.page, pages: held.pages, holder: 0, offset: stored + held.page - page };
           yield {
             entry,
@@ -40,6 +46,7 @@ export function* planThin(line: Line, never: readonly PageRange[]): Generator<Pi
             what: "bytes",
             at,
             other: held.type === "extent" ? held : null,
+            blank: part.isBlank,
           };
         }
       }
@@ -56,7 +63,9 @@ export function* planFlatten(line: Line): Generator<Piece, void> {
     else {
       for (const by of lookup.find(page, pages, 0)) {
         const range = { entry, flags, page: by.page, pages: by.pages };
-        yield by.type === "extent" ? { ...range, what: "bytes", at: by, other: null } : { ...range, what: "held", by };
+        yield by.type === "extent"
+          ? { ...range, what: "bytes", at: by, other: null, blank: false }
+          : { ...range, what: "held", by };
       }
     }
   }
@@ -103,21 +112,47 @@ function shift(extent: Extent, skip: number, pages: number): Extent {
   return { ...extent, page: extent.page + skip, pages, offset: extent.offset + skip };
 }
 
-/** Cuts a range where the `never` ranges begin and end. */
-function* split(
+/** Cuts a range where the `never` and the `blank` ranges begin and end. */
+function* splitBy(
   page: number,
   pages: number,
   never: readonly PageRange[],
-): Generator<PageRange & { readonly comparable: boolean }, void> {
+  blank: readonly PageRange[],
+): Generator<PageRange & { readonly isNever: boolean; readonly isBlank: boolean }, void> {
+  for (const part of split(page, pages, never)) {
+    for (const { page: at, pages: count, within } of split(part.page, part.pages, blank)) {
+      yield { page: at, pages: count, isNever: part.within, isBlank: within };
+    }
+  }
+}
+
+/** Cuts a range where the ranges, which are in order and apart, begin and end. */
+function* split(
+  page: number,
+  pages: number,
+  ranges: readonly PageRange[],
+): Generator<PageRange & { readonly within: boolean }, void> {
   const last = page + pages;
-  for (const each of never) {
-    const end = Math.min(last, each.page + each.pages);
-    if (end <= page) continue;
-    if (each.page >= last) break;
-    if (each.page > page) yield { page, pages: each.page - page, comparable: true };
+  for (let i = firstAfter(ranges, page); i < ranges.length; i++) {
+    const each = ranges[i];
+    if (each === undefined || each.page >= last) break;
+    if (each.page > page) yield { page, pages: each.page - page, within: false };
     const begin = Math.max(page, each.page);
-    yield { page: begin, pages: end - begin, comparable: false };
+    const end = Math.min(last, each.page + each.pages);
+    yield { page: begin, pages: end - begin, within: true };
     page = end;
   }
-  if (page < last) yield { page, pages: last - page, comparable: true };
+  if (page < last) yield { page, pages: last - page, within: false };
+}
+
+/** The first of the ranges that ends after this page. */
+function firstAfter(ranges: readonly PageRange[], page: number): number {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const range = ranges[middle];
+    if (range !== undefined && range.page + range.pages <= page) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

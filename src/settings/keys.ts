@@ -42,7 +42,8 @@ function keysOf(object: z.ZodObject, above: readonly string[]): readonly Key[] {
 }
 
 function reader(type: unknown): (text: string) => unknown {
-  if (type instanceof z.ZodNumber) return (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text);
+  const takesNumbers = type instanceof z.ZodUnion && type.options.some((option) => option instanceof z.ZodNumber);
+  if (takesNumbers || type instanceof z.ZodNumber) return (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text);
   if (type instanceof z.ZodArray) return (text) => (text === "" ? [] : text.split(":"));
   return (text) => text;
 }

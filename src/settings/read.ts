@@ -1,3 +1,4 @@
+import type { IntervalRules } from "../domain/best-interval.ts";
 import { checkZone } from "../domain/time.ts";
 import type { VerifySlice } from "../domain/verify-slice.ts";
 import { Fault } from "../faults/fault.ts";
@@ -22,16 +23,19 @@ export type Settings = {
   };
   /** `path`: `auto`, or a program. `prefixRoot`: where `doctor --fix` installs, and the init is kept. */
   readonly criu: { readonly path: string; readonly prefixRoot: string };
-  /** For jobs whose command line does not say. `every`: a duration, or `""` or `never`. */
+  /** For jobs whose command line does not say. `every`: a duration, `auto`, or `""` or `never`. */
   readonly defaults: {
     readonly every: string;
     readonly keep: string;
     readonly maxChain: number;
     readonly dedup: "exact" | "in-dump";
+    readonly preDump: "off" | "auto" | "read" | "splice";
     readonly onCrash: "restore" | "ask";
     /** A duration, `auto` or `never`. */
     readonly exposureLimit: string;
   };
+  /** For jobs whose schedule is `auto`. */
+  readonly interval: IntervalRules;
   /** `limit`: largest file copied whole, in bytes. `temporary`: folders that a reboot empties. */
   readonly files: { readonly limit: number; readonly temporary: readonly string[] };
   /** The time limits are milliseconds. */
@@ -39,12 +43,15 @@ export type Settings = {
     readonly dumpTimeout: number;
     readonly restoreTimeout: number;
     readonly stopTimeout: number;
-    readonly takesAtOnce: number;
+    /** `auto`: as the machine allows (`domain/takes-at-once.ts`). */
+    readonly takesAtOnce: number | "auto";
   };
   /** `slice`: the part of all points that is read back each night. */
   readonly verify: { readonly slice: VerifySlice };
-  /** `maxRate`: bytes a second that folds, sweeps and the nightly verify may move; 0: as fast as they can. */
+  /** `maxRate`: bytes a second that folds, sweeps, packing and the nightly verify may move; 0: as fast as they can. */
   readonly sweep: { readonly maxRate: number };
+  /** `after`: age from which on a generation is cold, milliseconds. */
+  readonly compress: { readonly mode: "off" | "cold"; readonly after: number };
   /** `delay`: before the first try, and then doubled; `settle`: a job that dies sooner did not come back. Milliseconds. */
   readonly recover: {
     readonly parallel: number;
@@ -84,6 +91,7 @@ export function readSettings({ file, env, flags }: SettingsSources): Settings {
 }
 
 function settingsFrom(document: Document): Settings {
+  const { interval } = document;
   const { catalogue, staging, zone, vault, criu, defaults, files, limits, verify, sweep, recover, drill, service, notices } =
     document;
   return {
@@ -97,8 +105,15 @@ function settingsFrom(document: Document): Settings {
       keep: defaults.keep,
       maxChain: defaults["max-chain"],
       dedup: defaults.dedup,
+      preDump: defaults["pre-dump"],
       onCrash: defaults["on-crash"],
       exposureLimit: defaults["exposure-limit"],
+    },
+    interval: {
+      mtbf: interval.mtbf,
+      minEvery: interval["min-every"],
+      maxEvery: interval["max-every"],
+      maxOverhead: interval["max-overhead"],
     },
     files: { limit: files.limit, temporary: files.temporary },
     limits: {
@@ -109,6 +124,7 @@ function settingsFrom(document: Document): Settings {
     },
     verify: { slice: verify.slice },
     sweep: { maxRate: sweep["max-rate"] },
+    compress: document.compress,
     recover,
     drill,
     service: {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { parseDuration } from "../domain/duration.ts";
 import { parsePolicy } from "../domain/policy.ts";
-import { makeSchedule } from "../domain/schedule.ts";
+import { scheduleEvery } from "../domain/schedule.ts";
+import { parseShare } from "../domain/share.ts";
 import { parseSize } from "../domain/size.ts";
 import { checkZone } from "../domain/time.ts";
 import { parseSlice } from "../domain/verify-slice.ts";
@@ -11,9 +12,14 @@ import { Fault } from "../faults/fault.ts";
 const folder = z.string().startsWith("/").describe("an absolute path, such as /var/lib/holdfast");
 const folderOrNone = z.union([z.literal(""), folder]).describe('an absolute path, or "" for the default place inside the vault');
 const duration = z.string().transform(through(parseDuration)).describe("a duration in quotes, such as 90s, 10m or 1h30m");
+const length = z
+  .string()
+  .transform(through(parseDuration))
+  .refine((milliseconds) => milliseconds >= 1000)
+  .describe("a duration of 1s or more in quotes, such as 10m or 30d");
 const size = z.string().transform(through(parseSize)).describe("a size in quotes, such as 512MiB or 20GiB");
 const isInterval = through((text) => {
-  if (text !== "" && text !== "never") makeSchedule({ every: text });
+  scheduleEvery(text);
   return text;
 });
 const isPolicy = through((text) => {
@@ -48,7 +54,11 @@ export const schema = z.strictObject({
     "prefix-root": folder.default("/var/cache/holdfast"),
   }),
   defaults: section({
-    every: z.string().transform(isInterval).describe('a duration of 1s or more in quotes, such as 10m, or "never"').default("10m"),
+    every: z
+      .string()
+      .transform(isInterval)
+      .describe('a duration of 1s or more in quotes, such as 10m, or "auto", or "never"')
+      .default("10m"),
     keep: z
       .string()
       .transform(isPolicy)
@@ -56,12 +66,19 @@ export const schema = z.strictObject({
       .default("last=6, within=2h, hourly=24, daily=7, weekly=4, monthly=3"),
     "max-chain": z.int().min(1).max(1000).describe("a whole number from 1 to 1000").default(24),
     dedup: z.enum(["exact", "in-dump"]).describe('"exact" or "in-dump"').default("exact"),
+    "pre-dump": z.enum(["off", "auto", "read", "splice"]).describe('"off", "auto", "read" or "splice"').default("auto"),
     "on-crash": z.enum(["restore", "ask"]).describe('"restore" or "ask"').default("restore"),
     "exposure-limit": z
       .string()
       .transform(isExposureLimit)
       .describe('a duration in quotes, such as 1h, or "auto", or "never"')
       .default("auto"),
+  }),
+  interval: section({
+    mtbf: length.default(30 * 86_400_000),
+    "min-every": length.default(60_000),
+    "max-every": length.default(6 * 3_600_000),
+    "max-overhead": z.string().transform(through(parseShare)).describe('a share in quotes, such as "1%"').default(0.01),
   }),
   files: section({
     limit: size.default(2 ** 30),
@@ -71,7 +88,10 @@ export const schema = z.strictObject({
     "dump-timeout": duration.default(600_000),
     "restore-timeout": duration.default(600_000),
     "stop-timeout": duration.default(60_000),
-    "takes-at-once": z.int().min(1).max(64).describe("a whole number from 1 to 64").default(2),
+    "takes-at-once": z
+      .union([z.literal("auto"), z.int().min(1).max(64)])
+      .describe('"auto", or a whole number from 1 to 64')
+      .default("auto"),
   }),
   verify: section({
     slice: z
@@ -82,6 +102,10 @@ export const schema = z.strictObject({
   }),
   sweep: section({
     "max-rate": size.default(0),
+  }),
+  compress: section({
+    mode: z.enum(["off", "cold"]).describe('"off" or "cold"').default("off"),
+    after: duration.default(86_400_000),
   }),
   recover: section({
     parallel: z.int().min(1).max(64).describe("a whole number from 1 to 64").default(2),

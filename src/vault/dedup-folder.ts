@@ -63,7 +63,9 @@ export async function dedupFolder(
 async function open(folders: readonly string[], name: string): Promise<Memory & { readonly own: Pagemap }> {
   const folder = folders[0] ?? "";
   const own = readPagemap(await readImage(folder, name), path.join(folder, name));
-  return { folders, name, own, line: await readLine(folders, name), never: await checkAreas(folder, name, own) };
+  // Zeros stay: what stands on this generation may read them from it.
+  const areas = { ...(await checkAreas(folder, name, own)), blank: [] };
+  return { folders, name, own, line: await readLine(folders, name), areas };
 }
 
 function onlyMemory(digests: FileDigests): FileDigests {

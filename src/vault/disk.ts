@@ -10,6 +10,8 @@ export interface Disk {
   list(folder: string): Promise<readonly DiskEntry[]>;
   /** Of the name itself, a link is not followed; `null`: there is none. */
   status(path: string): Promise<DiskStatus | null>;
+  /** Names of the folders in `folder` that hold an entry named `file`; links are not followed. One question, since there may be ten thousand. */
+  foldersWith(folder: string, file: string): Promise<readonly string[]>;
   readLink(link: string): Promise<string>;
   /** Makes a new file (0600) with these bytes; EEXIST if the name is taken. */
   create(file: string, bytes: Buffer): Promise<void>;

@@ -9,12 +9,10 @@ import { entriesOf, IN_PARENT, PAGE, type Pagemap, readPagemap, storedPages } fr
 import { readPstree } from "../images/pstree.ts";
 import { readStatsDump, type StatsDump } from "../images/stats-dump.ts";
 import { isErrno } from "./disk-fault.ts";
+import type { Holes } from "./holes.ts";
 import { damageOf } from "./pages-damage.ts";
 import { readImage } from "./pages-folder.ts";
 import { checkAreas } from "./pages-vmas.ts";
-
-/** Ranges of a file without blocks behind them, in bytes, in order; they read as zeros. Node has no such call: who opens the vault brings it. */
-export type Holes = (fd: number, size: number) => readonly { readonly from: number; readonly to: number }[];
 
 /** One image directory as far as it can be judged without its parents. */
 export type ForeignFolder = {

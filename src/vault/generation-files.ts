@@ -6,16 +6,15 @@ import { isErrno } from "./disk-fault.ts";
 import { readManifest } from "./manifest.ts";
 import { MANIFEST, numberOf } from "./paths.ts";
 import type { Room } from "./room.ts";
-import { listIfThere, removeWhole } from "./tree.ts";
+import { removeWhole } from "./tree.ts";
 
 /** Numbers of the generations whose directory holds a manifest, ascending. */
 export async function sealedNumbers(room: Room, name: JobName): Promise<readonly number[]> {
-  const numbers: number[] = [];
-  for (const entry of await listIfThere(room.disk, room.paths.generations(name))) {
-    const number = entry.type === "folder" ? numberOf(entry.name) : null;
-    if (number !== null && (await room.disk.status(manifestFile(room, name, number))) !== null) numbers.push(number);
-  }
-  return numbers.toSorted((a, b) => a - b);
+  const names = await room.disk.foldersWith(room.paths.generations(name), MANIFEST).catch((error: unknown) => {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  });
+  return names.flatMap((folder) => numberOf(folder) ?? []).toSorted((a, b) => a - b);
 }
 
 /**

@@ -8,6 +8,7 @@ import { identity } from "./run-document.ts";
 const schedule = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("every"), milliseconds: z.number().positive() }),
   z.strictObject({ type: z.literal("cron"), expression: z.string(), zone: z.string() }),
+  z.strictObject({ type: z.literal("auto") }),
 ]);
 
 export const jobName = z.custom<Job["name"]>((value) => typeof value === "string" && isJobFolder(value), "not a job's name");
@@ -32,8 +33,13 @@ export const jobDocument: DocumentKind<Job> = {
     maxChain: z.int().positive(),
     // Jobs of version 0.1 do not say it.
     dedup: z.enum(["exact", "in-dump"]).default("exact"),
+    preDump: z.enum(["off", "auto", "read", "splice"]).default("auto"),
     onCrash: z.enum(["restore", "ask"]).default("ask"),
-    exposureLimit: z.number().nullable().default(null),
+    compress: z.enum(["off", "cold"]).exactOptional(),
+    exposureLimit: z
+      .union([z.number(), z.literal("auto")])
+      .nullable()
+      .default(null),
     files: z.strictObject({ include: z.array(z.string()), exclude: z.array(z.string()), limitBytes: z.number().nonnegative() }),
     intent: z.enum(["run", "stopped", "retired"]),
   }),

@@ -5,18 +5,18 @@ import { Fault } from "../faults/fault.ts";
 import { ensureFolder } from "./atomic.ts";
 import { damaged, readDocument, writeDocument } from "./document.ts";
 import { headDocument, jobDocument, marksDocument } from "./job-document.ts";
-import { isJobFolder, numberOf } from "./paths.ts";
+import { isErrno } from "./disk-fault.ts";
+import { isJobFolder, JOB, numberOf } from "./paths.ts";
 import type { Room } from "./room.ts";
 import { listIfThere, removeWhole } from "./tree.ts";
 
 /** Names of the folders that hold a `job.json`, in order. */
 export async function jobNames(room: Room): Promise<readonly JobName[]> {
-  const names: JobName[] = [];
-  for (const entry of await listIfThere(room.disk, room.paths.jobs)) {
-    if (entry.type !== "folder" || !isJobFolder(entry.name)) continue;
-    if ((await room.disk.status(room.paths.jobFile(entry.name))) !== null) names.push(entry.name);
-  }
-  return names.toSorted();
+  const names = await room.disk.foldersWith(room.paths.jobs, JOB).catch((error: unknown) => {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  });
+  return names.flatMap((name) => (isJobFolder(name) ? [name] : [])).toSorted();
 }
 
 /** Fault: `vault-file-damaged`, also for the file of another job: the folder was copied or renamed. */

@@ -1,3 +1,4 @@
+import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { chmod, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rmdir, unlink, writeFile } from "node:fs/promises";
 import type { Disk, EntryType } from "./disk.ts";
 
@@ -24,6 +25,11 @@ const nodeDisk: Omit<Disk, "exchange"> = {
     if (found === null) return null;
     return { type: typeOf(found), size: found.size, mode: found.mode & 0o7777, uid: found.uid, changedAt: found.mtimeMs };
   },
+  async foldersWith(folder, file) {
+    // A look takes two microseconds, and twenty times that when it is handed to another thread and back.
+    const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return folders.map((entry) => entry.name).filter((name) => isThere(`${folder}/${name}/${file}`));
+  },
   readLink: (path) => readlink(path),
   create: (file, bytes) => writeFile(file, bytes, { flag: "wx", mode: 0o600 }),
   makeFolder: (folder) => mkdir(folder, { mode: 0o700 }),
@@ -42,6 +48,11 @@ const nodeDisk: Omit<Disk, "exchange"> = {
     }
   },
 };
+
+function isThere(path: string): boolean {
+  // The first question is the quickest, and nearly always the answer is yes; a no may also be an error, which the second one tells.
+  return existsSync(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
 
 function typeOf(found: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): EntryType {
   if (found.isFile()) return "file";

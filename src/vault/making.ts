@@ -5,6 +5,7 @@ import { Fault } from "../faults/fault.ts";
 import { ensureFolder, isTemporary, unless } from "./atomic.ts";
 import type { VaultIdentity } from "./identity.ts";
 import { numberOf } from "./paths.ts";
+import { dropPreDumps, isPreDumpName } from "./pre-dumps.ts";
 import type { Room } from "./room.ts";
 import { putBackOld } from "./switch-generation.ts";
 import { listIfThere, removeTree } from "./tree.ts";
@@ -13,10 +14,16 @@ import { listIfThere, removeTree } from "./tree.ts";
  * Two fresh, empty folders. What an earlier try with this number left is thrown away first. Nothing of this need be durable: a
  * crash leaves folders that {@link sweepLeftovers} finds by their names.
  */
-export async function prepare(room: Room, vault: VaultIdentity, name: JobName, number: number): Promise<Making> {
+export async function prepare(
+  room: Room,
+  vault: VaultIdentity,
+  name: JobName,
+  number: number,
+  where: "staging" | "vault" = "staging",
+): Promise<Making> {
   const { disk, paths } = room;
   if ((await disk.status(paths.generation(name, number))) !== null) throw new Error(`number ${number} of ${name} is already used`);
-  const stagings = paths.stagings(vault.id);
+  const stagings = paths.stagings(vault.id, where);
   const making: Making = {
     job: name,
     number,
@@ -37,8 +44,9 @@ export async function prepare(room: Room, vault: VaultIdentity, name: JobName, n
   return making;
 }
 
-/** Throws both folders away; harmless twice, and harmless after the seal. */
+/** Throws both folders away, and those of pre-dumps; harmless twice, and harmless after the seal. */
 export async function discard(room: Room, making: Making): Promise<void> {
+  await dropPreDumps(room, making);
   await removeOwn(room, making.staging);
   await removeTree(room.disk, making.folder);
 }
@@ -61,16 +69,14 @@ async function removeOwn(room: Room, folder: string): Promise<void> {
 export async function sweepLeftovers(room: Room, vault: VaultIdentity, name: JobName): Promise<readonly string[]> {
   const { paths } = room;
   await putBackOld(room, name);
-  const stagings = paths.stagings(vault.id);
-  const begin = `${stagings.prefix}${name}-`;
   const swept = [
-    ...(await sweepFolder(room, paths.generations(name), (entry) => /^\.(making|folding|gone)-\d+$/.test(entry))),
-    ...(await sweepFolder(room, paths.runs(name), (entry) => /^\.gone-\d+$/.test(entry))),
     ...(await sweepFolder(
       room,
-      stagings.folder,
-      (entry) => entry.startsWith(begin) && numberOf(entry.slice(begin.length)) !== null,
+      paths.generations(name),
+      (entry) => /^\.(making|folding|gone)-\d+$/.test(entry) || isPreDumpName(entry),
     )),
+    ...(await sweepFolder(room, paths.runs(name), (entry) => /^\.gone-\d+$/.test(entry))),
+    ...(await sweepStagings(room, vault, name)),
   ];
   await sweepFolder(room, paths.job(name), isTemporary);
   for (const run of await listIfThere(room.disk, paths.runs(name))) {
@@ -78,6 +84,18 @@ export async function sweepLeftovers(room: Room, vault: VaultIdentity, name: Job
   }
   // A removed job has nobody to sweep it.
   await sweepFolder(room, paths.jobs, (entry) => entry.startsWith(".gone-"));
+  return swept;
+}
+
+/** Dumps that began in the vault are looked for too, since not each of them fits into staging. */
+async function sweepStagings(room: Room, vault: VaultIdentity, name: JobName): Promise<readonly string[]> {
+  const places = [room.paths.stagings(vault.id), room.paths.stagings(vault.id, "vault")];
+  const swept: string[] = [];
+  for (const { folder, prefix } of new Map(places.map((place) => [place.folder, place])).values()) {
+    const begin = `${prefix}${name}-`;
+    const isOurs = (entry: string): boolean => entry.startsWith(begin) && numberOf(entry.slice(begin.length)) !== null;
+    swept.push(...(await sweepFolder(room, folder, isOurs)));
+  }
   return swept;
 }
 

@@ -42,6 +42,8 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   reason: z.string(),
   tracking,
   freezeMicros: count,
+  slowdownMicros: count.exactOptional(),
+  preDumps: z.array(z.strictObject({ pages: count, freezeMicros: count })).exactOptional(),
   pages: z.strictObject({ scanned: count, written: count, skipped: count, kept: count }),
   host: z.strictObject({ bootId: z.string(), kernel: z.string(), hostname: z.string(), criu: z.string() }),
   tree: z.strictObject({ rootVpid: z.int(), highestPid: z.int(), processes: z.int(), residentBytes: count }),
@@ -56,4 +58,5 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   }),
   digests: z.record(z.string(), z.strictObject({ bytes: count, sha256 })),
   consumed: z.strictObject({ by: z.int().positive(), holeBytes: count }).exactOptional(),
+  packed: z.strictObject({ bytes: count, sha256 }).exactOptional(),
 });

@@ -1,7 +1,6 @@
 import { type Dirent } from "node:fs";
 import { readdir, readlink, stat } from "node:fs/promises";
 import path from "node:path";
-import type { Manifest } from "../domain/manifest.ts";
 import type { Damage } from "../engine/ports.ts";
 import { isPagemapName, mmNameOf, pagesName, PARENT_LINK } from "../images/image-names.ts";
 import { malformed } from "../images/malformed.ts";
@@ -9,11 +8,10 @@ import { leansOnParent, PAGE, readPagemap, storedPages } from "../images/pagemap
 import { damageOf } from "./pages-damage.ts";
 import { readImage } from "./pages-folder.ts";
 import { checkAreas } from "./pages-vmas.ts";
-import { MANIFEST } from "./paths.ts";
+import { MANIFEST, PACK } from "./paths.ts";
+import type { SealedFolder } from "./sealed-folder.ts";
 
-/** A sealed generation as its manifest describes it, and where it lies. */
-export type SealedFolder = Pick<Manifest, "number" | "digests" | "parent"> &
-  Partial<Pick<Manifest, "capture">> & { readonly folder: string };
+export type { SealedFolder };
 
 /**
  * Checks one generation's folder by itself, without reading pages: names, lengths, pagemaps, the link to its parent, and that each captured
@@ -27,7 +25,8 @@ export async function checkFolder(member: SealedFolder): Promise<readonly Damage
   if (entries === null) return [{ number, file: ".", why: "the folder is missing" }];
 
   const lengths = new Map<string, number>();
-  for (const [file, { bytes }] of Object.entries(digests)) {
+  const isPacked = member.packed !== undefined;
+  for (const [file, { bytes }] of Object.entries(isPacked ? { [PACK]: member.packed } : digests)) {
     const entry = entries.get(file);
     entries.delete(file);
     if (entry === undefined) tell(file, "it is missing");
@@ -38,6 +37,8 @@ export async function checkFolder(member: SealedFolder): Promise<readonly Damage
       if (size !== bytes) tell(file, `it has ${size} bytes, ${bytes} were sealed`);
     }
   }
+  // What lies in a pack is held against these when it is read.
+  if (lengths.delete(PACK)) for (const [file, { bytes }] of Object.entries(digests)) lengths.set(file, bytes);
   for (const { path: original, how, stored } of member.capture?.files ?? []) {
     if (how === "copy" && (stored === null || digests[stored] === undefined))
       tell(stored ?? MANIFEST, `the copy of ${original} is not among its files`);
@@ -54,7 +55,7 @@ export async function checkFolder(member: SealedFolder): Promise<readonly Damage
   }
   const link = entries.get(PARENT_LINK);
   entries.delete(PARENT_LINK);
-  const wrong = await linkDamage(member, link, needsLink);
+  const wrong = isPacked && link === undefined ? null : await linkDamage(member, link, needsLink);
   if (wrong !== null) tell(PARENT_LINK, wrong);
   for (const [file, entry] of entries) {
     if (!entry.isDirectory() && file !== MANIFEST) tell(file, "it is not in the manifest");

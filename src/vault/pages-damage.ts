@@ -1,3 +1,4 @@
+import type { FileDigests } from "../domain/manifest.ts";
 import { Fault } from "../faults/fault.ts";
 import { isErrno } from "./disk-fault.ts";
 
@@ -9,4 +10,10 @@ export function damageOf(error: unknown): string | null {
   // What a disk, or a file system that checks what it reads, says of bytes it cannot give back.
   if (isErrno(error, "EIO", "EBADMSG", "EUCLEAN", "EILSEQ")) return `it cannot be read: ${(error as Error).message}`;
   return null;
+}
+
+/** What is wrong with a file that was read, in words; `null`: nothing. */
+export function difference(sealed: FileDigests[string], found: FileDigests[string]): string | null {
+  if (found.bytes !== sealed.bytes) return `it has ${found.bytes} bytes, ${sealed.bytes} were sealed`;
+  return found.sha256 === sealed.sha256 ? null : "its content is not what was sealed";
 }

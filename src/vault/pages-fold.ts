@@ -8,8 +8,10 @@ import { EntryJoiner } from "../images/page-plan.ts";
 import type { Line } from "../images/resolve.ts";
 import { readPieces } from "./pages-batch.ts";
 import { readLine } from "./pages-folder.ts";
+import { difference } from "./pages-damage.ts";
 import { HeldPages } from "./pages-holes.ts";
 import { PagesReader } from "./pages-read.ts";
+import { PagesDamage, RunningSum } from "./pages-sum.ts";
 import { type Digest, DigestWriter, writeWhole } from "./pages-write.ts";
 
 /** One memory of a generation that is to stand on the folder at place `parent` of its chain. */
@@ -19,6 +21,8 @@ export type FoldedMemory = {
   /** The pagemap's. */
   readonly name: string;
   readonly parent: number;
+  /** By place in the chain: what the pages files there must turn out to be when they are read. */
+  readonly sealed?: ReadonlyMap<number, Digest>;
 };
 
 /** What a fold of one memory is about to do; found without reading a page. */
@@ -54,6 +58,9 @@ export async function surveyMemory(memory: FoldedMemory): Promise<FoldSurvey> {
 /**
  * Writes the memory's pages file and pagemap anew into the folder `into`; the file's number stays. Reads in blocks of 2 MiB, holds some
  * 20 MiB besides the pagemaps, whatever the size of the memory. Neighbours become one entry, so that folds do not splinter a pagemap.
+ *
+ * A file named in `sealed` is read whole, once; `onBytes` hears of that too. Throws `PagesDamage` at the end if it is not what it should be: what
+ * was written then is worth nothing.
  */
 export async function foldMemory(
   memory: FoldedMemory,
@@ -66,7 +73,9 @@ export async function foldMemory(
   const pages = pagesName(own.pagesId);
   const held = new HeldPages(path.join(memory.folders[0] ?? "", name));
   const joiner = new EntryJoiner(name);
-  const reader = new PagesReader(files, pace);
+  const sealed = memory.sealed ?? new Map<number, Digest>();
+  const sums = new Map([...sealed.keys()].map((place) => [place, new RunningSum(onBytes, pace)]));
+  const reader = new PagesReader(files, pace, sums);
   const writer = await DigestWriter.create(path.join(into, pages), pace);
   try {
     for await (const batch of readPieces(planFold(line, memory.parent), reader)) {
@@ -80,6 +89,11 @@ export async function foldMemory(
       }
     }
     await held.check(reader);
+    // The oldest first, as damage is told everywhere.
+    for (const [place, digest] of [...sealed].toSorted(([a], [b]) => b - a)) {
+      const why = difference(digest, await reader.sumOf(place));
+      if (why !== null) throw new PagesDamage(place, path.basename(files[place] ?? ""), why);
+    }
     const written = await writer.end();
     return { [pages]: written, [name]: await writeWhole(path.join(into, name), writePagemap(joiner.build(own.pagesId))) };
   } finally {

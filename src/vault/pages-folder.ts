@@ -3,13 +3,14 @@ import path from "node:path";
 import { malformed } from "../images/malformed.ts";
 import { type Pagemap, readPagemap } from "../images/pagemap.ts";
 import type { Line } from "../images/resolve.ts";
+import { packedImage } from "./pack-read.ts";
 
-/** A small image, whole. Faults: `image-malformed` if it is not there. */
+/** A small image, whole; of a packed generation out of its pack. Faults: `image-malformed` if it is not there. */
 export async function readImage(folder: string, name: string): Promise<Buffer> {
   const file = path.join(folder, name);
-  return readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ENOENT" ? malformed(file, "it is missing") : error;
-  });
+  const bytes = await smallImage(folder, name);
+  if (bytes === null) throw malformed(file, "it is missing");
+  return bytes;
 }
 
 /**
@@ -21,7 +22,7 @@ export async function readLine(folders: readonly string[], name: string, seen = 
   for (const folder of folders) {
     const file = path.join(folder, name);
     const known = seen.get(file);
-    const map = known === undefined ? await readIfThere(file) : known;
+    const map = known === undefined ? await readIfThere(folder, name) : known;
     seen.set(file, map);
     if (map === null) return { maps, end: "no-pagemap" };
     maps.push(map);
@@ -29,11 +30,14 @@ export async function readLine(folders: readonly string[], name: string, seen = 
   return { maps, end: "no-parent" };
 }
 
-async function readIfThere(file: string): Promise<Pagemap | null> {
-  try {
-    return readPagemap(await readFile(file), file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+async function readIfThere(folder: string, name: string): Promise<Pagemap | null> {
+  const bytes = await smallImage(folder, name);
+  return bytes === null ? null : readPagemap(bytes, path.join(folder, name));
+}
+
+async function smallImage(folder: string, name: string): Promise<Buffer | null> {
+  return readFile(path.join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return packedImage(folder, name);
+  });
 }

@@ -11,15 +11,18 @@ const BLOCK = 2 << 20;
  * Moves a file as it is and digests it, reading it once. On another file system it is copied; the original is then left to
  * whoever throws its folder away. `onBytes` hears of every block.
  */
-export async function moveFile(from: string, to: string, onBytes: (bytes: number) => void): Promise<Digest> {
+export async function moveFile(from: string, to: string, onBytes: (bytes: number) => void): Promise<Moved> {
   try {
     await rename(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-    return copyBlocks(from, to, onBytes);
+    const digest = await copyBlocks(from, to, onBytes);
+    return { digest, bytesWritten: digest.bytes };
   }
-  return digestFile(to, onBytes);
+  return { digest: await digestFile(to, onBytes), bytesWritten: 0 };
 }
+
+export type Moved = { readonly digest: Digest; readonly bytesWritten: number };
 
 /** Copies a file: without moving a byte where the file system can, else at the pace. */
 export async function copyAtPace(from: string, to: string, pace: Pace): Promise<void> {
@@ -57,7 +60,7 @@ export async function digestFile(file: string, onBytes: (bytes: number) => void,
 }
 
 /** A file's bytes from begin to end; a block is good until the next one is asked for. */
-async function* blocksOf(file: string, pace?: Pace): AsyncGenerator<Buffer, void> {
+export async function* blocksOf(file: string, pace?: Pace): AsyncGenerator<Buffer, void> {
   const handle = await open(file, "r");
   try {
     const size = (await handle.stat()).size;

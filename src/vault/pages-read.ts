@@ -1,6 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
+import path from "node:path";
 import type { Pace } from "../engine/ports.ts";
 import { malformed } from "../images/malformed.ts";
+import { isPacked } from "./pack-read.ts";
+import { damageOf } from "./pages-damage.ts";
+import { PagesDamage, type RunningSum } from "./pages-sum.ts";
+import type { Digest } from "./pages-write.ts";
 
 /** Bytes `offset` to `offset + bytes` of file number `source`. */
 export type Wanted = { readonly source: number; readonly offset: number; readonly bytes: number };
@@ -24,16 +29,20 @@ export class PagesReader {
   bytesRead = 0;
   readonly #files: readonly string[];
   readonly #pace: Pace | undefined;
+  readonly #sums: ReadonlyMap<number, RunningSum>;
   readonly #handles = new Map<number, Promise<FileHandle>>();
 
-  constructor(files: readonly string[], pace?: Pace) {
+  /** `sums`: of sources that are read in ascending order and are to be summed up on the way. */
+  constructor(files: readonly string[], pace?: Pace, sums: ReadonlyMap<number, RunningSum> = new Map()) {
     this.#files = files;
     this.#pace = pace;
+    this.#sums = sums;
   }
 
   /**
    * The pieces, in the order they are wanted in, as views into `scratch`; per source they should ascend. At most five times
-   * the wanted bytes are read, if all are single pages. Faults: `image-malformed` if a file ends too early.
+   * the wanted bytes are read, if all are single pages. Faults: `image-malformed` if a file ends too early. Throws `PagesDamage` for a source
+   * that is summed up and cannot be read.
    */
   async read(wanted: readonly Wanted[], scratch: Scratch): Promise<readonly Buffer[]> {
     const runs: Run[] = [];
@@ -55,7 +64,8 @@ export class PagesReader {
     }
     await this.#pace?.(size);
     const buffer = scratch.take(size);
-    await Promise.all(runs.map((run) => this.#fill(run, buffer)));
+    const bySource = Map.groupBy(runs, (run) => (this.#sums.has(run.source) ? run.source : run));
+    await Promise.all([...bySource.values()].map((each) => this.#fillAll(each, buffer)));
     this.bytesRead += size;
     return wanted.map(({ offset, bytes }, i) => {
       const at = placeOf(runOf[i], offset);
@@ -65,13 +75,40 @@ export class PagesReader {
 
   /** Faults: `image-malformed` if the file is shorter than this. */
   async require(source: number, bytes: number): Promise<void> {
+    // In a pack: its manifest tells the length, and was held against its pagemaps.
+    if (await isPacked(path.dirname(this.#name(source)))) return;
     const { size } = await (await this.#open(source)).stat();
     if (size < bytes) throw tooShort(this.#name(source), size, bytes);
+  }
+
+  /** Reads the rest of a source that is summed up. Throws `PagesDamage` if it cannot be read. */
+  async sumOf(source: number): Promise<Digest> {
+    return this.#watched(source, async () => {
+      const sum = this.#sums.get(source);
+      if (sum === undefined) throw new Error(`source ${source} is not summed up`);
+      const { digest, bytesRead } = await sum.end(await this.#open(source));
+      this.bytesRead += bytesRead;
+      return digest;
+    });
   }
 
   async close(): Promise<void> {
     const opened = await Promise.allSettled(this.#handles.values());
     for (const each of opened) if (each.status === "fulfilled") await each.value.close();
+  }
+
+  /** Runs of one source in order, where the order matters. */
+  async #fillAll(runs: readonly Run[], buffer: Buffer): Promise<void> {
+    for (const run of runs) await this.#watched(run.source, () => this.#fill(run, buffer));
+  }
+
+  async #watched<T>(source: number, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      const why = this.#sums.has(source) ? damageOf(error) : null;
+      throw why === null ? error : new PagesDamage(source, path.basename(this.#name(source)), why);
+    }
   }
 
   async #fill(run: Run, buffer: Buffer): Promise<void> {
@@ -81,6 +118,8 @@ export class PagesReader {
       if (bytesRead === 0) throw tooShort(this.#name(run.source), at, run.end);
       at += bytesRead;
     }
+    const bytes = buffer.subarray(run.place, run.place + run.end - run.begin);
+    this.bytesRead += (await this.#sums.get(run.source)?.take(handle, run.begin, bytes)) ?? 0;
   }
 
   #open(source: number): Promise<FileHandle> {

@@ -4,6 +4,12 @@ import type { JobName } from "../domain/job.ts";
 /** The manifest's name in a generation directory: its presence in `generations/N` is the seal. */
 export const MANIFEST = "holdfast.json";
 
+/** All else of a packed generation, in one file beside its manifest: a tar archive, compressed by zstd. */
+export const PACK = "pack.tar.zst";
+
+/** A folder with it is a job's. */
+export const JOB = "job.json";
+
 /** Where everything lies; the layout is described in `docs/reference/vault-format.md`. Makes nothing. */
 export type VaultPaths = ReturnType<typeof vaultPaths>;
 
@@ -17,7 +23,7 @@ export function vaultPaths(root: string, stagingRoot: string | null, keyFile: st
     key: keyFile ?? path.join(root, "key"),
     jobs: path.join(root, "jobs"),
     job,
-    jobFile: (name: JobName): string => path.join(job(name), "job.json"),
+    jobFile: (name: JobName): string => path.join(job(name), JOB),
     headFile: (name: JobName): string => path.join(job(name), "head.json"),
     marksFile: (name: JobName): string => path.join(job(name), "marks.json"),
     runs,
@@ -29,16 +35,20 @@ export function vaultPaths(root: string, stagingRoot: string | null, keyFile: st
     undo: (name: JobName, run: number): string => path.join(job(name), "undo", String(run)),
     /** What a drill puts in place of the files, thrown away when it is over. */
     drill: (name: JobName, number: number): string => path.join(job(name), `.drill-${number}`),
+    /** A point unpacked with all it stands on, for as long as somebody reads it. */
+    unpacked: (name: JobName, number: number): string => path.join(job(name), `.unpacked-${number}`),
     generations,
     generation: (name: JobName, number: number): string => path.join(generations(name), String(number)),
     making: (name: JobName, number: number): string => path.join(generations(name), `.making-${number}`),
+    /** A pre-dump of a generation in the making; round 0: the dump with its pre-dumps folded in. */
+    preDump: (name: JobName, number: number, round: number): string => path.join(generations(name), `.pre-${number}-${round}`),
     /** A generation rewritten, on its way into the old one's place, and where two renames put the old one meanwhile. */
     folding: (name: JobName, number: number): string => path.join(generations(name), `.folding-${number}`),
     old: (name: JobName, number: number): string => path.join(generations(name), `.old-${number}`),
     gone: (name: JobName, number: number): string => path.join(generations(name), `.gone-${number}`),
     /** The folder that holds the staging folders, and what this vault's staging folders there begin with. */
-    stagings: (vaultId: string): { readonly folder: string; readonly prefix: string } =>
-      stagingRoot === null
+    stagings: (vaultId: string, where: "staging" | "vault" = "staging"): { readonly folder: string; readonly prefix: string } =>
+      stagingRoot === null || where === "vault"
         ? { folder: path.join(root, ".staging"), prefix: "" }
         : { folder: stagingRoot, prefix: `holdfast-${vaultId}-` },
   };

@@ -2,7 +2,8 @@ import type { JobName } from "../domain/job.ts";
 import type { Damage, Pace, ReadBack, Reading } from "../engine/ports.ts";
 import { readChains } from "./chain.ts";
 import { checkFolder, type SealedFolder } from "./pages-check.ts";
-import { isBulk, pickShare } from "./pick-share.ts";
+import { PACK } from "./paths.ts";
+import { type BulkFile, isBulk, pickShare } from "./pick-share.ts";
 import { checkPages, damageKey } from "./resolve-check.ts";
 import type { Room } from "./room.ts";
 import { checkDigests, oldestFirst } from "./verify.ts";
@@ -49,10 +50,9 @@ export async function readBack(
 
   const told = keysOf(structure);
   // What is missing, short or too long is told already, and has no content to speak of.
-  const left = newestFirst(members.filter(({ number }) => !told.has(damageKey(number, ".")))).map(without(told));
-  const bulk = left.flatMap(({ number, digests }) =>
-    Object.entries(digests).flatMap(([file, { bytes }]) => (isBulk(file) ? [{ number, file, bytes }] : [])),
-  );
+  const isGone = (number: number): boolean => [".", PACK].some((file) => told.has(damageKey(number, file)));
+  const left = newestFirst(members.filter(({ number }) => !isGone(number))).map(without(told));
+  const bulk = left.flatMap(bulkOf);
   const picked = pickShare(bulk, reading.share, reading.seed);
   const unread = bulk.filter((one) => !picked.has(one));
   const content = await checkDigests(left.map(without(keysOf(unread))), onProgress, pace);
@@ -63,9 +63,16 @@ export async function readBack(
   };
 }
 
+/** A pack is read as a whole, or up to its first file that may be large. */
+function bulkOf({ number, digests, packed }: SealedFolder): readonly BulkFile[] {
+  if (packed !== undefined) return [{ number, file: PACK, bytes: packed.bytes }];
+  return Object.entries(digests).flatMap(([file, { bytes }]) => (isBulk(file) ? [{ number, file, bytes }] : []));
+}
+
 function without(files: ReadonlySet<string>): (member: SealedFolder) => SealedFolder {
   return (member) => {
-    const digests = Object.entries(member.digests).filter(([file]) => !files.has(damageKey(member.number, file)));
+    const isSkipped = (file: string): boolean => files.has(damageKey(member.number, file));
+    const digests = Object.entries(member.digests).filter(([file]) => !isSkipped(file) && !(isBulk(file) && isSkipped(PACK)));
     return { ...member, digests: Object.fromEntries(digests) };
   };
 }

@@ -6,6 +6,7 @@ import type { SealedFolder } from "./pages-check.ts";
 import { damageOf } from "./pages-damage.ts";
 import { readLine } from "./pages-folder.ts";
 import { describeHole } from "./pages-holes.ts";
+import { PACK } from "./paths.ts";
 
 /** Names what was found wrong with a file of a generation, or (`.`) with all of it. */
 export function damageKey(number: number, file: string): string {
@@ -42,7 +43,7 @@ export async function checkPages(
 }
 
 function isLost(lost: ReadonlySet<string>, number: number, name: string): boolean {
-  return lost.has(damageKey(number, name)) || lost.has(damageKey(number, "."));
+  return [name, ".", PACK].some((file) => lost.has(damageKey(number, file)));
 }
 
 /** The first pages of a memory that nobody in the chain holds, in words; `null`: all are held. */

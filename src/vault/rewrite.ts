@@ -6,13 +6,11 @@ import type { Damage, Pace } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { isErrno } from "./disk-fault.ts";
 import { sealedNumbers } from "./generation-files.ts";
-import { manifestBytes } from "./manifest.ts";
 import type { SealedFolder } from "./pages-check.ts";
 import { copyAtPace } from "./pages-move.ts";
-import { MANIFEST } from "./paths.ts";
 import type { Room } from "./room.ts";
-import { switchGeneration } from "./switch-generation.ts";
-import { removeTree, syncTree, walk } from "./tree.ts";
+import { replaceGeneration } from "./replace-generation.ts";
+import { walk } from "./tree.ts";
 import type { checkStructure } from "./verify.ts";
 
 /** A sealed generation that is to be replaced by another with the same bytes on every page. */
@@ -35,9 +33,7 @@ export type Rewritten = {
 };
 
 /**
- * Replaces a sealed generation. The order is the law (L4): the new directory is built aside as `.folding-N` by `build`, all its files
- * synced, its manifest last; then one step puts it in the old one's place (see {@link switchGeneration}). A crash before that step leaves
- * the old generation, after it the new one, and in both cases a leftover for the next sweep. Files that were not written anew are not
+ * Replaces a sealed generation by one that `build` makes, crash-safe by {@link replaceGeneration}. Files that were not written anew are not
  * read again: both directories share them (hard links). `build` gives `null` where there is nothing to gain.
  */
 export async function rewrite(
@@ -47,33 +43,24 @@ export async function rewrite(
   check: typeof checkStructure,
   build: (aside: string) => Promise<Rewritten | null>,
 ): Promise<void> {
-  const { disk, paths } = room;
   const { number } = own;
-  const aside = paths.folding(job, number);
-  await removeTree(disk, aside);
   const refuse = async (damage: readonly Damage[]): Promise<void> => {
     if (damage[0] !== undefined) throw await damaged(room, job, damage[0].number, `${damage[0].file}: ${damage[0].why}`);
   };
   try {
     await refuse(await check(chain));
-    await disk.makeFolder(aside);
-    const done = await build(aside);
-    if (done === null) return await removeTree(disk, aside);
-    await refuse(done.damage);
-    await linkOthers(room, { from: paths.generation(job, number), into: aside, own, written: done.digests, pace });
-    await refuse(await check([{ ...done.manifest, folder: aside }, ...done.below]));
-    await syncTree(disk, aside);
-    await disk.create(path.join(aside, MANIFEST), manifestBytes(done.manifest, key));
-    await disk.sync(path.join(aside, MANIFEST));
-    await disk.sync(aside);
+    await replaceGeneration(room, key, { job, number }, async (aside) => {
+      const done = await build(aside);
+      if (done === null) return null;
+      await refuse(done.damage);
+      await linkOthers(room, { from: room.paths.generation(job, number), into: aside, own, written: done.digests, pace });
+      await refuse(await check([{ ...done.manifest, folder: aside }, ...done.below]));
+      return done.manifest;
+    });
   } catch (error) {
-    // A full disk must not stay full of it; if this fails too, the next sweep does it.
-    await removeTree(disk, aside).catch(() => undefined);
     if (!(error instanceof Fault) || error.code !== "image-malformed") throw error;
     throw await damaged(room, job, number, error.message, error);
   }
-  // From here on `.folding-N` may be the old one: it is removed after the sync, or by the next sweep.
-  await switchGeneration(room, job, number);
 }
 
 type Linking = {
@@ -85,7 +72,7 @@ type Linking = {
 };
 
 /** Gives every file that was not written anew a second name in the new directory. The old directory's damage was looked for before. */
-async function linkOthers({ disk }: Room, { from, into, own, written, pace }: Linking): Promise<void> {
+export async function linkOthers({ disk }: Room, { from, into, own, written, pace }: Linking): Promise<void> {
   const folders = (await walk(disk, from)).filter(({ type }) => type === "folder").map(({ name }) => name);
   for (const name of folders.toSorted()) await disk.makeFolder(path.join(into, name));
   for (const name of Object.keys(own.digests)) {
@@ -100,7 +87,7 @@ async function linkOthers({ disk }: Room, { from, into, own, written, pace }: Li
   }
 }
 
-async function damaged(room: Room, job: JobName, point: number, why: string, cause?: unknown): Promise<Fault> {
+export async function damaged(room: Room, job: JobName, point: number, why: string, cause?: unknown): Promise<Fault> {
   const older = (await sealedNumbers(room, job)).filter((number) => number < point).at(-1);
   return Fault.of("point-damaged", { point, job, why, other: older ?? "N" }, { cause });
 }

@@ -2,17 +2,11 @@ import path from "node:path";
 import type { Vault } from "../engine/ports.ts";
 import { Fault } from "../faults/fault.ts";
 import { ensureFolder, type Random } from "./atomic.ts";
-import { bringIn } from "./bring-in.ts";
 import { chainOf } from "./chain.ts";
-import { consume } from "./consume.ts";
-import { dedup } from "./dedup.ts";
 import type { Disk } from "./disk.ts";
 import { readFault, writeFault } from "./disk-fault.ts";
-import { exportFolder } from "./export-folder.ts";
-import { findImages } from "./find-images.ts";
-import { fold } from "./fold.ts";
-import type { Holes } from "./foreign-folder.ts";
-import { freeSpace } from "./free-space.ts";
+import type { Holes } from "./holes.ts";
+import { freeSpace, stagingPlace } from "./free-space.ts";
 import { generationManifest, removeGeneration, sealedNumbers } from "./generation-files.ts";
 import { ensureVault, readIdentity, readOwnKey, type VaultIdentity } from "./identity.ts";
 import * as jobs from "./job-files.ts";
@@ -20,14 +14,30 @@ import { logFile } from "./log-files.ts";
 import { type Exchange, machineDisk } from "./machine-disk.ts";
 import { drillFolders, makeDrillFolder, removeDrill } from "./drill-folders.ts";
 import { discard, prepare, sweepLeftovers } from "./making.ts";
-import { pageUse } from "./page-use.ts";
-import { everything, verifyChains } from "./read-back.ts";
 import { vaultPaths } from "./paths.ts";
 import type { Room } from "./room.ts";
 import { makeRunFolder, readBeginning, readRuns, removeRunFolder, unfinishedRuns, writeBeginning, writeRun } from "./run-files.ts";
-import { samplePages } from "./sample-pages.ts";
-import { seal } from "./seal.ts";
-import { thin } from "./thin.ts";
+import {
+  bringIn,
+  consume,
+  dedup,
+  dropPreDumps,
+  exportFolder,
+  findImages,
+  fold,
+  foldPreDumps,
+  foldersNow,
+  makePreDumpFolder,
+  pack,
+  pageUse,
+  samplePages,
+  seal,
+  sweepUnpacked,
+  thin,
+  unpack,
+  unpackAside,
+  verifyChains,
+} from "./when-asked.ts";
 
 export type VaultOptions = {
   readonly path: string;
@@ -123,21 +133,32 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
       read(`reading the manifest of point ${number} of ${name}`, async () => generationManifest(room, await key(), name, number)),
     generationFolder: (name, number) => paths.generation(name, number),
 
-    prepare: (name, number) =>
+    prepare: (name, number, where) =>
       write(`preparing point ${number} of ${name}`, async (vault) => {
         // What could not be sealed need not be dumped.
         await key();
-        return prepare(room, vault, name, number);
+        return prepare(room, vault, name, number, where);
       }),
     seal: (making, manifest, digests) =>
       write(`sealing point ${making.number} of ${making.job}`, async () => seal(room, await key(), making, manifest, digests)),
-    thin: (making, parent, onProgress) =>
+    thin: (making, parent, onProgress, zeros) =>
       write(`thinning point ${making.number} of ${making.job}`, async () => {
         const chain = parent === null ? [] : await chainOf(room, await key(), making.job, parent);
         const folders = chain.map((manifest) => paths.generation(making.job, manifest.number));
         const parentLink = parent === null ? null : `../${parent}`;
-        return thin({ staging: making.staging, into: making.folder, chain: folders, parentLink }, onProgress);
+        return thin(
+          { staging: making.staging, into: making.folder, chain: folders, parentLink, zeros: zeros ?? "kept" },
+          onProgress,
+        );
       }),
+    preDumpFolder: (making, round) => write(`preparing a pre-dump of ${making.job}`, () => makePreDumpFolder(room, making, round)),
+    foldPreDumps: (making, rounds, parent) =>
+      write(`folding the pre-dumps of ${making.job}`, async () => {
+        const chain = parent === null ? [] : await chainOf(room, await key(), making.job, parent);
+        const folders = chain.map((manifest) => paths.generation(making.job, manifest.number));
+        return foldPreDumps(room, making, rounds, folders);
+      }),
+    dropPreDumps: (making) => write(`removing the pre-dumps of ${making.job}`, () => dropPreDumps(room, making)),
     keep: (making, parent, onProgress) =>
       write(`keeping point ${making.number} of ${making.job}`, async () => {
         const chain = (await chainOf(room, await key(), making.job, parent)).map(({ number }) =>
@@ -156,7 +177,7 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
 
     verifyChain: (name, number, onProgress) =>
       read(`verifying point ${number} of ${name}`, async () => {
-        const wanted = { job: name, numbers: [number], reading: everything };
+        const wanted = { job: name, numbers: [number], reading: { share: 1, seed: "" } };
         return (await verifyChains(room, await key(), wanted, onProgress)).damage;
       }),
     verifyChains: (name, numbers, reading, onProgress, pace) =>
@@ -172,15 +193,19 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
         const chain = await chainOf(room, await key(), name, number);
         return pageUse(chain.map((manifest) => ({ ...manifest, folder: paths.generation(name, manifest.number) })));
       }),
+    pack: (name, number, onProgress, pace) =>
+      write(`packing point ${number} of ${name}`, async () =>
+        pack(room, await key(), { job: name, number, holes: options.holes ?? (() => []), pace }, onProgress),
+      ),
+    unpack: (name, number, onProgress, pace) =>
+      write(`unpacking point ${number} of ${name}`, async () => unpack(room, await key(), { job: name, number, pace }, onProgress)),
+    unpackAside: (name, number, onProgress) =>
+      write(`unpacking point ${number} of ${name}`, async () => unpackAside(room, await key(), { job: name, number }, onProgress)),
+    sweepUnpacked: (name) => write(`sweeping what was unpacked of ${name}`, () => sweepUnpacked(room, name)),
     samplePages: (name, number, most, seed) =>
-      read(`reading pages of point ${number} of ${name}`, async () => {
-        const chain = await chainOf(room, await key(), name, number);
-        return samplePages(
-          chain.map((manifest) => paths.generation(name, manifest.number)),
-          most,
-          seed,
-        );
-      }),
+      read(`reading pages of point ${number} of ${name}`, async () =>
+        samplePages(await foldersNow(room, name, await chainOf(room, await key(), name, number)), most, seed),
+      ),
     drillFolder: (name, number) => write(`making room for a drill of ${name}`, () => makeDrillFolder(room, name, number)),
     drillFolders: (name) => read(`looking for drills of ${name}`, () => drillFolders(room, name)),
     removeDrill: (name, folder) => write(`removing ${folder}`, () => removeDrill(room, name, folder)),
@@ -191,9 +216,16 @@ export async function openVault(options: VaultOptions, disk: Disk = machineDisk(
     flatten: (name, number, into) =>
       read(`writing ${into}`, async () => {
         const chain = await chainOf(room, await key(), name, number);
-        const folders = chain.map((manifest) => paths.generation(name, manifest.number));
-        return exportFolder(disk, folders, path.resolve(into));
+        const isPacked = chain.some(({ packed }) => packed !== undefined);
+        const unpacking = async (): Promise<string> => unpackAside(room, await key(), { job: name, number }, () => undefined);
+        if (isPacked) await write(`unpacking point ${number} of ${name}`, unpacking);
+        try {
+          return await exportFolder(disk, await foldersNow(room, name, chain), path.resolve(into));
+        } finally {
+          if (isPacked) await sweepUnpacked(room, name);
+        }
       }),
+    stagingPlace: () => read("looking at staging", async () => (staging === null ? null : stagingPlace(staging))),
     freeSpace: () =>
       read("asking for free space", async () => ({ vault: await freeSpace(root), staging: await freeSpace(staging ?? root) })),
   };

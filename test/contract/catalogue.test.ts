@@ -85,7 +85,7 @@ describe.each([
       expect(await catalogue.runs(lj)).toStrictEqual([]);
       expect(await catalogue.generations(lj)).toStrictEqual([]);
       expect(await catalogue.attempts(lj, 10)).toStrictEqual([]);
-      expect(await catalogue.dues()).toStrictEqual([{ job: "other", due: 5, lastAttemptAt: 4 }]);
+      expect(await catalogue.dues()).toStrictEqual([{ job: "other", due: 5, lastAttemptAt: 4, interval: null }]);
       expect(await catalogue.runs(named("other"))).toHaveLength(1);
       expect(await catalogue.generations(named("other"))).toHaveLength(1);
       expect(await catalogue.attempts(named("other"), 10)).toHaveLength(1);
@@ -118,6 +118,40 @@ describe.each([
       const ended = aRun(2, { endedAt: 9, ending: { type: "signaled", signal: 9 } });
       await catalogue.putRun(lj, ended);
       expect(await catalogue.runs(lj)).toStrictEqual([aRun(1), ended, aRun(10)]);
+    });
+  });
+
+  describe("what is asked often", () => {
+    test("is what the whole list tells: the newest run, one generation, those that are not expired", async () => {
+      await catalogue.putJob(aJob("lj"));
+      await catalogue.putJob(aJob("other"));
+      expect(await catalogue.newestRun(lj)).toBeNull();
+      expect(await catalogue.generation(lj, 1)).toBeNull();
+      expect(await catalogue.unexpired(lj)).toStrictEqual([]);
+      for (const number of [2, 10, 9]) await catalogue.putRun(lj, aRun(number));
+      await catalogue.putRun(named("other"), aRun(11));
+      const states = ["sealed", "expired", "damaged", "failed", "consumed", "expired", "sealed"] as const;
+      for (const [at, state] of states.entries()) {
+        for (const job of ["other", "lj"]) await catalogue.putGeneration(aGeneration(job, 9 - at, { state }));
+      }
+      const all = await catalogue.generations(lj);
+      expect(await catalogue.newestRun(lj)).toStrictEqual((await catalogue.runs(lj)).at(-1));
+      expect(await catalogue.unexpired(lj)).toStrictEqual(all.filter(({ state }) => state !== "expired"));
+      for (const one of all) expect(await catalogue.generation(lj, one.number)).toStrictEqual(one);
+      await catalogue.markGeneration(lj, 9, { state: "expired" });
+      expect((await catalogue.unexpired(lj)).map(({ number }) => number)).toStrictEqual([3, 5, 6, 7]);
+    });
+
+    test("is what the attempts tell: the newest that was made, and how many were missed", async () => {
+      await catalogue.putJob(aJob("lj"));
+      await catalogue.putJob(aJob("other"));
+      expect(await catalogue.attemptsInAll(lj)).toStrictEqual({ newestMade: null, missed: 0 });
+      const outcomes = ["missed", "failed", "took", "missed", "missed"] as const;
+      for (const [at, outcome] of outcomes.entries())
+        await catalogue.putAttempt({ ...anAttempt("lj", at), outcome, count: at + 1 });
+      await catalogue.putAttempt({ ...anAttempt("other", 99), outcome: "took" });
+      const attempts = await catalogue.attempts(lj, 10);
+      expect(await catalogue.attemptsInAll(lj)).toStrictEqual({ newestMade: attempts[2], missed: 10 });
     });
   });
 
@@ -200,15 +234,24 @@ describe.each([
   describe("dues", () => {
     test("come soonest first, one for each job, the last word standing", async () => {
       for (const name of ["a", "b", "c"]) await catalogue.putJob(aJob(name));
-      await catalogue.putDue({ job: named("a"), due: 30, lastAttemptAt: null });
+      await catalogue.putDue({ job: named("a"), due: 30, lastAttemptAt: null, interval: null });
       await catalogue.putDue({ job: named("b"), due: 10, lastAttemptAt: 1 });
       await catalogue.putDue({ job: named("c"), due: 20, lastAttemptAt: null });
       await catalogue.putDue({ job: named("b"), due: 20, lastAttemptAt: 10 });
       expect(await catalogue.dues()).toStrictEqual([
-        { job: "b", due: 20, lastAttemptAt: 10 },
-        { job: "c", due: 20, lastAttemptAt: null },
-        { job: "a", due: 30, lastAttemptAt: null },
+        { job: "b", due: 20, lastAttemptAt: 10, interval: null },
+        { job: "c", due: 20, lastAttemptAt: null, interval: null },
+        { job: "a", due: 30, lastAttemptAt: null, interval: null },
       ]);
+    });
+
+    test("keep the interval that is planned until another word is said about it", async () => {
+      await catalogue.putJob(aJob("lj"));
+      await catalogue.putDue({ job: lj, due: 1, lastAttemptAt: null, interval: 1_500_000 });
+      await catalogue.putDue({ job: lj, due: 2, lastAttemptAt: 1 });
+      expect(await catalogue.dues()).toStrictEqual([{ job: "lj", due: 2, lastAttemptAt: 1, interval: 1_500_000 }]);
+      await catalogue.putDue({ job: lj, due: 2, lastAttemptAt: 1, interval: null });
+      expect(await catalogue.dues()).toStrictEqual([{ job: "lj", due: 2, lastAttemptAt: 1, interval: null }]);
     });
   });
 

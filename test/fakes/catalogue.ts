@@ -1,5 +1,6 @@
 import type { Generation } from "../../src/domain/generation.ts";
 import type { Job, JobName } from "../../src/domain/job.ts";
+import { restorePoints } from "../../src/domain/restorable.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { Attempt, Catalogue, CatalogueContent, Due, Lease, Recovery } from "../../src/engine/ports.ts";
 import { Fault } from "../../src/faults/fault.ts";
@@ -12,6 +13,7 @@ export function fakeCatalogue(): Catalogue {
   const jobs = new Map<JobName, Kept>();
   const leases = new Map<string, Lease>();
   const wanted = new Set<string>();
+  let asked = 0;
 
   function keptOf(name: JobName): Kept {
     const kept = jobs.get(name);
@@ -27,6 +29,8 @@ export function fakeCatalogue(): Catalogue {
   }
 
   return {
+    // It tells nothing apart: whoever asks has to look each time.
+    changes: async () => String((asked += 1)),
     jobs: async () =>
       [...jobs.values()]
         .map((kept) => structuredClone(kept.job))
@@ -40,11 +44,15 @@ export function fakeCatalogue(): Catalogue {
     },
 
     runs: async (name) => byNumber(jobs.get(name)?.runs),
+    newestRun: async (name) => byNumber(jobs.get(name)?.runs).at(-1) ?? null,
     async putRun(name, run) {
       keptOf(name).runs.set(run.number, stored(run));
     },
 
     generations: async (name) => byNumber(jobs.get(name)?.generations),
+    unexpired: async (name) => byNumber(jobs.get(name)?.generations).filter(({ state }) => state !== "expired"),
+    generation: async (name, number) => structuredClone(jobs.get(name)?.generations.get(number) ?? null),
+    newestByRows: async (name) => restorePoints(byNumber(jobs.get(name)?.generations)).at(-1) ?? null,
     async putGeneration(generation) {
       keptOf(generation.job).generations.set(generation.number, stored(generation));
     },
@@ -58,6 +66,11 @@ export function fakeCatalogue(): Catalogue {
     },
 
     attempts: async (name, limit) => structuredClone(jobs.get(name)?.attempts.slice(0, limit) ?? []),
+    async attemptsInAll(name) {
+      const attempts = jobs.get(name)?.attempts ?? [];
+      const missed = attempts.reduce((sum, { outcome, count }) => sum + (outcome === "missed" ? count : 0), 0);
+      return { newestMade: structuredClone(attempts.find(({ outcome }) => outcome !== "missed") ?? null), missed };
+    },
     async putAttempt(attempt) {
       const kept = keptOf(attempt.job);
       kept.attempts = [stored(attempt), ...kept.attempts].toSorted((a, b) => b.at - a.at).slice(0, 1000);
@@ -73,8 +86,9 @@ export function fakeCatalogue(): Catalogue {
       const dues = [...jobs.values()].flatMap((kept) => (kept.due ? [structuredClone(kept.due)] : []));
       return dues.toSorted((a, b) => a.due - b.due || (a.job < b.job ? -1 : 1));
     },
-    async putDue(due) {
-      keptOf(due.job).due = stored(due);
+    async putDue({ interval, ...due }) {
+      const kept = keptOf(due.job);
+      kept.due = stored({ ...due, interval: interval === undefined ? (kept.due?.interval ?? null) : interval });
     },
 
     async acquireLease(lease, now, isAlive) {

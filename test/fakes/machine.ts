@@ -1,5 +1,5 @@
 import type { Ending, ProcessIdentity } from "../../src/domain/run.ts";
-import type { Damage, EngineEvent, Launched, Notice, Ports } from "../../src/engine/ports.ts";
+import type { Damage, EngineEvent, Launched, Notice, Ports, PreDumped } from "../../src/engine/ports.ts";
 import { fakeCatalogue } from "./catalogue.ts";
 import { fakeVault } from "./vault.ts";
 
@@ -20,6 +20,8 @@ export type Machine = {
   readonly endedAt: Map<string, number>;
   /** Another boot id from now on. */
   reboot: () => void;
+  /** What comes of the next pre-dumps; a page each, when there are no more. */
+  readonly preDumped: PreDumped[];
   /** How many of the pages a drill compares are not as they should be. */
   differing: number;
   /** Called at each sleep of the clock, with the milliseconds since the start. */
@@ -68,6 +70,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
       boot += "+";
     },
     onSleep: () => undefined,
+    preDumped: [],
     differing: 0,
     ports: {
       catalogue: fakeCatalogue(),
@@ -78,6 +81,10 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
           step("dump");
           await whileFrozen();
           return { freezeMicros: 1000, memdumpMicros: 500, memwriteMicros: 500, pagesScanned: 1, pagesSkipped: 0, pagesWritten: 1 };
+        },
+        async preDump({ parent }) {
+          step(`pre-dump on ${parent ?? "nothing"}`);
+          return machine.preDumped.shift() ?? { type: "done", round: { pages: 1, freezeMicros: 100 } };
         },
         restoreWords: async () => ["criu", "restore"],
         stillDumping: async () => false,
@@ -125,6 +132,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
           step("capture");
           return capture;
         },
+        copyAhead: async () => ({ close: async () => undefined }),
         settle: async () => ({ capture, digests: {} }),
         preflight: async () => undefined,
         async putBack(_, __, undoFolder) {
@@ -141,6 +149,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
         bootId: () => boot,
         isRoot: () => true,
         availableMemory: () => 2 ** 40,
+        processor: () => ({ at: now * 1000, cores: 2, busy: 0, own: 0 }),
       },
       clock: {
         now: () => 1_790_000_000_000 + now,
@@ -159,6 +168,7 @@ export function fakeMachine(damage: readonly Damage[] = []): Machine {
         },
       },
       limits: { dumpTimeoutSeconds: 60, restoreTimeoutSeconds: 60, stopSeconds: 60, minFreeBytes: 0 },
+      interval: { mtbf: 30 * 86_400_000, minEvery: 60_000, maxEvery: 6 * 3_600_000, maxOverhead: 0.01 },
     },
   };
   return machine;

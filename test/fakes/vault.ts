@@ -76,17 +76,47 @@ export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
       return manifest;
     },
     generationFolder: (_, number) => `/vault/generations/${number}`,
-    async prepare(job, number) {
-      step(`prepare ${number}`);
+    stagingPlace: async () => null,
+    async prepare(job, number, where) {
+      step(`prepare ${number}${where === "vault" ? "" : ` in ${where}`}`);
       return { job, number, staging: `/vault/.staging/${number}`, folder: `/vault/generations/.making-${number}` };
     },
     async thin() {
       step("thin");
-      return { digests: {}, pagesKept: 1, pagesShared: 0, bytesRead: 4096, bytesWritten: 4096, highestPid: 300, processes: 1 };
+      return {
+        digests: {},
+        pagesKept: 1,
+        pagesShared: 0,
+        pagesBlank: 0,
+        bytesRead: 4096,
+        bytesWritten: 4096,
+        highestPid: 300,
+        processes: 1,
+      };
+    },
+    async preDumpFolder({ number }, round) {
+      step(`pre-dump folder ${round}`);
+      return `/vault/generations/.pre-${number}-${round}`;
+    },
+    async foldPreDumps(making, rounds) {
+      step(`fold ${rounds} pre-dumps`);
+      return { ...making, staging: `/vault/generations/.pre-${making.number}-0` };
+    },
+    async dropPreDumps() {
+      step("drop pre-dumps");
     },
     async keep() {
       step("keep");
-      return { digests: {}, pagesKept: 1, pagesShared: 0, bytesRead: 4096, bytesWritten: 4096, highestPid: 300, processes: 1 };
+      return {
+        digests: {},
+        pagesKept: 1,
+        pagesShared: 0,
+        pagesBlank: 0,
+        bytesRead: 4096,
+        bytesWritten: 4096,
+        highestPid: 300,
+        processes: 1,
+      };
     },
     async consume(name, number, by) {
       step(`consume ${number}`);
@@ -121,6 +151,30 @@ export function fakeVault(step: Step, damage: readonly Damage[] = []): Vault {
     },
     dedup: async () => ({ pagesDropped: 0 }),
     pageUse: async () => new Map(),
+    async pack(name, number) {
+      step(`pack ${number}`);
+      const { sealed } = kept(name);
+      const own = sealed.get(number);
+      if (own) sealed.set(number, { ...own, packed: { bytes: 7, sha256: "0".repeat(64) } });
+    },
+    async unpack(name, number) {
+      step(`unpack ${number}`);
+      const { sealed } = kept(name);
+      const own = sealed.get(number);
+      if (!own) return;
+      const { packed: _, ...plain } = own;
+      sealed.set(number, plain);
+    },
+    async unpackAside(name, number) {
+      step(`unpack aside ${number}`);
+      kept(name).unpacked.add(`.unpacked-${number}`);
+      return `/vault/.unpacked-${number}/${number}`;
+    },
+    async sweepUnpacked(name) {
+      const folders = [...kept(name).unpacked];
+      kept(name).unpacked.clear();
+      return folders;
+    },
     findImages: async () => [],
     samplePages: async () => ({ pages: [{ vpid: 300, page: 16, bytes: new Uint8Array(4096), unsteady: [] }], total: 9 }),
     async drillFolder(name, number) {
@@ -146,6 +200,7 @@ type Kept = {
   readonly runs: Map<number, Run>;
   readonly folders: Set<number>;
   readonly drills: Set<string>;
+  readonly unpacked: Set<string>;
   readonly beginnings: Map<number, Beginning>;
   readonly sealed: Map<number, Manifest>;
 };
@@ -159,6 +214,7 @@ function empty(): Kept {
     runs: new Map(),
     folders: new Set(),
     drills: new Set(),
+    unpacked: new Set(),
     beginnings: new Map(),
     sealed: new Map(),
   };

@@ -19,8 +19,8 @@ export function addDu(root: Command, session: Session): void {
 }
 
 function useJson({ job, bytes, generations }: DiskUse): Record<string, unknown> {
-  const each = generations.map(({ generation: { number, kind, parent, state }, own, shared, frees, why }) => ({
-    ...{ number, kind, parent, state },
+  const each = generations.map(({ generation: { number, kind, parent, state, unpackedBytes }, own, shared, frees, why }) => ({
+    ...{ number, kind, parent, state, unpackedBytes: unpackedBytes ?? null },
     ...{ own, shared, frees, why },
   }));
   return { job, bytes, generations: each };
@@ -33,13 +33,17 @@ function useText({ job, bytes, generations }: DiskUse): string {
     generation.kind,
     generation.parent === null ? "-" : String(generation.parent),
     ...[own, shared, frees].map((size) => (size === null ? "-" : sizeText(size))),
-    generation.state,
+    packedText(generation),
   ]);
   const unread = generations.flatMap(({ generation, why }: GenerationUse) =>
     why === null ? [] : [`${generation.number}: ${why}`],
   );
   const head = ["point", "kind", "on", "own", "shared", "expiring frees", "state"];
   return [`${job}: ${formatSize(bytes)}`, table(head, rows), ...unread].join("\n");
+}
+
+function packedText({ state, unpackedBytes }: GenerationUse["generation"]): string {
+  return unpackedBytes === undefined ? state : `${state}, packed (unpacked ${formatSize(unpackedBytes)})`;
 }
 
 /** Several generations may stand on one: each would take over its own copy. */

@@ -1,9 +1,13 @@
 import type { Command } from "commander";
+import type { Engine } from "../../compose.ts";
+import type { JobName } from "../../domain/job.ts";
 import { formatSize } from "../../domain/size.ts";
 import { formatTime } from "../../domain/time.ts";
 import { parseJobName } from "../../domain/name.ts";
-import { expire, type ExpireReport } from "../../engine/expire.ts";
-import { giveUpDamaged, type GiveUpReport } from "../../engine/give-up-damaged.ts";
+import type { ExpireReport } from "../../engine/expire.ts";
+import { findJob } from "../../engine/find-job.ts";
+import type { GiveUpReport } from "../../engine/give-up-damaged.ts";
+import { planExpiry } from "../../engine/plan-expiry.ts";
 import { print } from "../print.ts";
 import { table } from "../render/table.ts";
 import { type Common, type Session, subcommand } from "../session.ts";
@@ -24,17 +28,28 @@ export function addExpire(root: Command, session: Session): void {
       const engine = await session.engine(options, options.dryRun ? undefined : "expire");
       const how = options.dryRun ? "plan" : "perform";
       if (options.damaged) {
+        const { giveUpDamaged } = await import("../../engine/give-up-damaged.ts");
         const report = await giveUpDamaged(engine.ports, name, how);
         print(options.json === true, { job: name, ...report }, givenUpText(report));
         return;
       }
-      const report = await expire(engine.ports, name, engine.settings.zone, how);
+      const report = options.dryRun ? await plan(engine, name) : await act(engine, name);
       print(
         options.json === true,
         { job: name, dryRun: options.dryRun === true, ...report.plan, done: report.done },
         expireText(report, engine.settings.zone),
       );
     });
+}
+
+/** Without what it takes to carry it out: there may be ten thousand points to think about. */
+async function plan({ ports, settings }: Engine, name: JobName): Promise<ExpireReport> {
+  return { ...(await planExpiry(ports, await findJob(ports, name), settings.zone)), done: null };
+}
+
+async function act({ ports, settings }: Engine, name: JobName): Promise<ExpireReport> {
+  const { expire } = await import("../../engine/expire.ts");
+  return expire(ports, name, settings.zone, "perform");
 }
 
 function givenUpText({ given, held, done }: GiveUpReport): string {

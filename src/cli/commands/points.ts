@@ -19,9 +19,13 @@ export function addPoints(root: Command, session: Session): void {
       const { ports, settings } = await session.engine(options);
       await findJob(ports, name);
       const listed = options.all ? await allGenerations(ports, name) : await points(ports, name);
-      const document = { points: listed.map((one) => generationJson(one, ports.vault.generationFolder(name, one.number))) };
+      if (options.json) {
+        const document = { points: listed.map((one) => generationJson(one, ports.vault.generationFolder(name, one.number))) };
+        print(true, document, "");
+        return;
+      }
       const rows = listed.map((one) => generationRow(one, settings.zone));
       const drawn = options.tree ? tree(listed, await ports.catalogue.runs(name), settings.zone) : table(generationHead, rows);
-      print(options.json === true, document, rows.length === 0 ? `${name} has no restore point yet` : drawn);
+      print(false, null, rows.length === 0 ? `${name} has no restore point yet` : drawn);
     });
 }

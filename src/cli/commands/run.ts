@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { formatDuration } from "../../domain/duration.ts";
 import { parseJobName } from "../../domain/name.ts";
 import { formatPolicy, parsePolicy } from "../../domain/policy.ts";
-import { makeSchedule, type Schedule } from "../../domain/schedule.ts";
+import { makeSchedule, type Schedule, scheduleEvery } from "../../domain/schedule.ts";
 import { parseSize } from "../../domain/size.ts";
 import { exposureLimit } from "../../domain/exposure.ts";
 import { start } from "../../engine/start.ts";
@@ -20,7 +20,9 @@ export type GuardOptions = Common & {
   keep?: string;
   maxChain?: string;
   dedup?: string;
+  preDump?: string;
   onCrash?: string;
+  compress?: string;
   exposureLimit?: string;
   include?: string[];
   exclude?: string[];
@@ -80,7 +82,7 @@ export function addRun(root: Command, session: Session): void {
 export function guardOptions(command: Command): Command {
   return command
     .requiredOption("--name <name>", "the job's name: A-Z a-z 0-9 . _ -, at most 64")
-    .addOption(new Option("--every <duration>", "take a generation this often: 10m, 1h30m").conflicts("cron"))
+    .addOption(new Option("--every <duration>", "take a generation this often: 10m, 1h30m, or auto").conflicts("cron"))
     .addOption(new Option("--cron <expression>", "take generations by the calendar: '*/15 * * * *'"))
     .option("--zone <zone>", "time zone of --cron, such as Europe/Berlin")
     .option("--keep <policy>", "the retention rules, as in the settings")
@@ -91,7 +93,16 @@ export function guardOptions(command: Command): Command {
         "in-dump",
       ]),
     )
+    .addOption(
+      new Option("--pre-dump <how>", "shorten the freeze by CRIU's pre-dumps: off, auto, read or splice").choices([...preDumps]),
+    )
     .addOption(new Option("--on-crash <what>", "restore, or ask").choices(["restore", "ask"]))
+    .addOption(
+      new Option("--compress <what>", "off, or cold: old points are packed (default: as the settings say)").choices([
+        "off",
+        "cold",
+      ]),
+    )
     .option("--exposure-limit <duration>", "work at risk from which on status is red: 1h, auto or never")
     .option("--include <glob>", "capture these files too (repeatable)", collect, [])
     .option("--exclude <glob>", "never capture these files (repeatable)", collect, [])
@@ -111,8 +122,10 @@ export function guarded(options: GuardOptions, settings: Settings, createdAt: nu
     keep: formatPolicy(parsePolicy(options.keep ?? settings.defaults.keep)),
     maxChain,
     dedup: options.dedup === undefined ? settings.defaults.dedup : oneOf(options.dedup, dedups),
+    preDump: options.preDump === undefined ? settings.defaults.preDump : oneOf(options.preDump, preDumps),
     onCrash: options.onCrash === undefined ? settings.defaults.onCrash : oneOf(options.onCrash, crashAnswers),
-    exposureLimit: exposureLimit(options.exposureLimit ?? settings.defaults.exposureLimit, schedule),
+    ...(options.compress === undefined ? {} : { compress: oneOf(options.compress, compressions) }),
+    exposureLimit: exposureLimit(options.exposureLimit ?? settings.defaults.exposureLimit),
     files: {
       include: options.include ?? [],
       exclude: options.exclude ?? [],
@@ -123,7 +136,9 @@ export function guarded(options: GuardOptions, settings: Settings, createdAt: nu
 }
 
 const dedups = ["exact", "in-dump"] as const;
+const preDumps = ["off", "auto", "read", "splice"] as const;
 const crashAnswers = ["restore", "ask"] as const;
+const compressions = ["off", "cold"] as const;
 
 function oneOf<T extends string>(word: string, words: readonly T[]): T {
   const found = words.find((one) => one === word);
@@ -134,12 +149,12 @@ function oneOf<T extends string>(word: string, words: readonly T[]): T {
 
 function scheduleOf(options: GuardOptions, settings: Settings): Schedule | null {
   if (options.cron !== undefined) return makeSchedule({ cron: options.cron, zone: options.zone ?? settings.zone });
-  const every = options.every ?? settings.defaults.every;
-  return every === "" || every === "never" ? null : makeSchedule({ every });
+  return scheduleEvery(options.every ?? settings.defaults.every);
 }
 
 export function scheduleText(schedule: Schedule | null): string {
   if (!schedule) return "a generation only when asked (`holdfast take`)";
+  if (schedule.type === "auto") return "a generation as often as it is worth it (`holdfast advise` tells)";
   if (schedule.type === "cron") return `a generation at ${schedule.expression} (${schedule.zone})`;
   return `a generation every ${formatDuration(schedule.milliseconds)}`;
 }

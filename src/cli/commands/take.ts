@@ -24,10 +24,10 @@ export function addTake(root: Command, session: Session): void {
         throw Fault.of("usage", { what, command: "take" });
       }
       const name = word === undefined ? null : parseJobName(word);
-      const { ports, settings } = await session.engine(options, "take");
+      const { ports, takesAtOnce } = await session.engine(options, "take");
       const deadline = milliseconds === null ? null : ports.clock.monotonic() + milliseconds;
       if (name === null) {
-        const outcomes = await takeAll(ports, { places: settings.limits.takesAtOnce, deadline });
+        const outcomes = await takeAll(ports, { places: takesAtOnce, deadline });
         print(options.json === true, { jobs: outcomes.map(outcomeJson) }, takeAllText(outcomes));
         if (outcomes.some((one) => one.outcome !== "took")) session.exitStatus = 3;
         return;
@@ -68,7 +68,7 @@ function outcomeText(one: TakeOutcome): string {
 }
 
 export function takeJson(report: TakeReport): Record<string, unknown> {
-  const { generation, milliseconds, stats, thin, leftOut, findings } = report;
+  const { generation, milliseconds, stats, thin, leftOut, findings, preDumps, staging } = report;
   return {
     job: generation.job,
     point: generation.number,
@@ -79,8 +79,11 @@ export function takeJson(report: TakeReport): Record<string, unknown> {
     reason: generation.reason,
     bytes: generation.bytes,
     freezeMicros: stats.freezeMicros,
+    preDumps,
+    staging,
     milliseconds: Math.round(milliseconds),
     pages: generation.pages,
+    pagesBlank: thin.pagesBlank,
     bytesRead: thin.bytesRead,
     bytesWritten: thin.bytesWritten,
     leftOut: leftOut.map(({ path, why }) => ({ path, why })),
@@ -88,13 +91,23 @@ export function takeJson(report: TakeReport): Record<string, unknown> {
   };
 }
 
-export function takeText({ generation, milliseconds, leftOut, findings }: TakeReport): string {
+export function takeText({ generation, milliseconds, thin, leftOut, findings, preDumps, staging }: TakeReport): string {
   const what = generation.kind === "base" ? "a base" : `an increment on ${generation.parent}`;
   const lines = [
     `${generation.job}: point ${generation.number}, ${what} (${generation.reason})`,
     `  ${formatSize(generation.bytes)}; the job stood still for ${formatMicros(generation.freezeMicros)}; ${formatDuration(Math.round(milliseconds))} in all`,
+    `  of its images ${formatSize(thin.bytesRead)} were read and ${formatSize(thin.bytesWritten)} written${blanks(thin.pagesBlank)}`,
+    ...(staging.why === null ? [] : [`  dumped to the vault's disk, not to staging: ${staging.why}`]),
+    ...preDumps.map(
+      ({ pages, freezeMicros }, at) =>
+        `  pre-dump ${at + 1}: ${formatSize(pages * 4096)}; the job stood still for ${formatMicros(freezeMicros)}`,
+    ),
     ...leftOut.map((file) => `  not in it: ${file.path} (${file.why})`),
     ...findings.filter((finding) => finding.level === "caution").map((finding) => `  note: ${finding.what}; ${finding.remedy}`),
   ];
   return lines.join("\n");
+}
+
+function blanks(pages: number): string {
+  return pages === 0 ? "" : `; ${pages} pages full of zeros are left out`;
 }

@@ -135,6 +135,7 @@ function demoJob(createdAt: number, name: Parameters<typeof take>[1], cwd: strin
     keep: "",
     maxChain: 24,
     dedup: "exact",
+    preDump: "auto",
     onCrash: "ask",
     exposureLimit: null,
     files: { include: [], exclude: [], limitBytes: 2 ** 30 },

@@ -21,6 +21,7 @@ export function generationJson(generation: Generation, directory: string): Recor
     provenMilliseconds,
     held,
     id,
+    unpackedBytes,
   } = generation;
   return {
     number,
@@ -31,6 +32,7 @@ export function generationJson(generation: Generation, directory: string): Recor
     time: isoTime(takenAt),
     state,
     bytes,
+    unpackedBytes: unpackedBytes ?? null,
     freezeMicros,
     reason,
     tracking,
@@ -54,9 +56,14 @@ export function generationRow(generation: Generation, zone: string): readonly st
     String(generation.timeline),
     formatSize(generation.bytes),
     formatMicros(generation.freezeMicros),
-    generation.state + (generation.provenAt === null ? "" : ", proven"),
+    stateText(generation),
     generation.reason,
   ];
+}
+
+/** The state, with what else is to be known of it at a glance. */
+export function stateText({ state, provenAt, unpackedBytes }: Generation): string {
+  return [state, ...(provenAt === null ? [] : ["proven"]), ...(unpackedBytes === undefined ? [] : ["packed"])].join(", ");
 }
 
 export function formatMicros(micros: number): string {

@@ -3,7 +3,7 @@ import { formatDuration } from "../../domain/duration.ts";
 import { formatTime, isoTime } from "../../domain/time.ts";
 import type { Ports, Recovery } from "../../engine/ports.ts";
 import type { JobStatus } from "../../engine/queries.ts";
-import { recoveryOf } from "../../engine/recover.ts";
+import { recoveryOf } from "../../engine/recovery-of.ts";
 
 /** What becomes of a job that has vanished, and what was done after its crashes, newest first. */
 export type RecoveryStatus = {

@@ -18,7 +18,7 @@ export function statusJson(one: JobStatus): Record<string, unknown> {
     name: job.name,
     state: one.state,
     exposureSeconds: one.exposureSeconds,
-    exposureLimitSeconds: job.exposureLimit === null ? null : job.exposureLimit / 1000,
+    exposureLimitSeconds: one.exposureLimit === null ? null : one.exposureLimit / 1000,
     exposureOver: one.exposureOver,
     newestPoint: newest?.number ?? null,
     newestTime: newest ? isoTime(newest.takenAt) : null,
@@ -35,6 +35,7 @@ export function statusJson(one: JobStatus): Record<string, unknown> {
     cwd: job.cwd,
     output: job.output,
     schedule: job.schedule,
+    intervalSeconds: one.interval === null ? null : one.interval / 1000,
     keep: job.keep,
     maxChain: job.maxChain,
     intent: job.intent,
@@ -70,14 +71,15 @@ export function statusText(rows: readonly JobStatus[], zone: string, red: (text:
   return [first, ...coloured, ...rows.flatMap(notesOn)].join("\n");
 }
 
-function exposureText({ exposureSeconds, job }: JobStatus): string {
+function exposureText({ exposureSeconds, exposureLimit }: JobStatus): string {
   if (exposureSeconds === null) return "-";
   const now = formatDuration(Math.round(exposureSeconds) * 1000);
-  return job.exposureLimit === null ? now : `${now} of ${formatDuration(job.exposureLimit)}`;
+  return exposureLimit === null ? now : `${now} of ${formatDuration(exposureLimit)}`;
 }
 
 function notesOn(one: JobStatus): readonly string[] {
-  const { name, exposureLimit } = one.job;
+  const { exposureLimit } = one;
+  const { name } = one.job;
   const notes: string[] = [];
   if (one.lastFault) notes.push(`the last take failed: ${one.lastFault.message} [${one.lastFault.code ?? ""}]`);
   if (one.exposureOver && exposureLimit !== null)

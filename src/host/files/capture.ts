@@ -1,16 +1,4 @@
-import {
-  closeSync,
-  copyFileSync,
-  constants,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { copyFileSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { classify, type PlannedFile, type ReachedFile } from "../../domain/capture-plan.ts";
@@ -18,21 +6,28 @@ import type { Capture, CapturedFile, CapturedFolder, NeededFile } from "../../do
 import type { FileRules } from "../../domain/job.ts";
 import type { TreeFacts } from "../../domain/tree.ts";
 import { attributesOf } from "./attributes.ts";
+import { type AheadCopies, type EarlyCopy, smallBytes, withSeen } from "./copies-ahead.ts";
 import { findReached, type Seen } from "./reach.ts";
 import { surroundingsOf } from "./surroundings.ts";
+import { topUp } from "./top-up.ts";
 import { errnoOf, isFull, vaultFault } from "./translate.ts";
-
-/** Up to this size a copy is made without a turn through the thread pool, which would cost more than the copy. */
-const smallBytes = 1024 * 1024;
 
 /**
  * Runs inside the freeze, so it only looks and copies: nothing is hashed or synced here (`settle` does that), tails and digests
- * are empty strings until then. A copy is a reflink where the filesystem can. A crash in the middle leaves files in
- * `folder/files`, which go with the generation that was never sealed. Faults: `vault-full`, `vault-unwritable`, `io-failed`.
+ * are empty strings until then. A copy is a reflink where the filesystem can; one made `ahead` is taken as it is, or made what the file is
+ * now. A crash in the middle leaves files in `folder/files`, which go with the generation that was never sealed. Faults: `vault-full`,
+ * `vault-unwritable`, `io-failed`.
  */
-export async function capture(tree: TreeFacts, rules: FileRules, folder: string, roots: readonly string[]): Promise<Capture> {
+export async function capture(
+  tree: TreeFacts,
+  rules: FileRules,
+  folder: string,
+  roots: readonly string[],
+  ahead: AheadCopies | null = null,
+): Promise<Capture> {
   const plan = classify(tree, surroundingsOf(tree, rules, roots));
-  const store = new Store(folder, rules.limitBytes);
+  const early = (seen: Seen) => ahead?.take(seen, tree) ?? null;
+  const store = new Store(folder, rules.limitBytes, early);
   const files: CapturedFile[] = [];
   for (const planned of [...plan.files, ...plan.unlinked.flatMap(otherNameOf)]) files.push(...(await store.take(planned)));
   return { files, folders: plan.folders.flatMap(folderAt), needed: plan.needed.flatMap(neededAt) };
@@ -41,11 +36,13 @@ export async function capture(tree: TreeFacts, rules: FileRules, folder: string,
 class Store {
   readonly #folder: string;
   readonly #limitBytes: number;
+  readonly #early: Early;
   #next = 0;
 
-  constructor(folder: string, limitBytes: number) {
+  constructor(folder: string, limitBytes: number, early: Early) {
     this.#folder = folder;
     this.#limitBytes = limitBytes;
+    this.#early = early;
   }
 
   async take(planned: PlannedFile): Promise<CapturedFile[]> {
@@ -66,7 +63,9 @@ class Store {
     const target = join(this.#folder, stored);
     try {
       mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-      await copySeen(seen, facts, target);
+      const early = this.#early(seen);
+      if (early === null) await copySeen(seen, facts, target);
+      else await finishEarly(early, seen, target);
       // A writer outside the frozen tree may have been at it: what is stored is what counts.
       return { ...facts, stored, size: statSync(target).size };
     } catch (error) {
@@ -77,19 +76,21 @@ class Store {
   }
 }
 
-/** Through a descriptor of the very file that was looked at: its path may be given to another one at any moment, by a link too. */
-async function copySeen({ through, stats }: Seen, { path, size }: CapturedFile, target: string): Promise<void> {
-  const follow = through === path ? constants.O_NOFOLLOW : 0;
-  const fd = openSync(through, constants.O_RDONLY | constants.O_NONBLOCK | follow);
-  try {
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    if (dev !== stats.dev || ino !== stats.ino) throw Object.assign(new Error(`${path} changed hands`), { code: "ESTALE" });
+type Early = (seen: Seen) => EarlyCopy | null;
+
+/** A copy that was made before the freeze. */
+async function finishEarly({ file, isUnchanged }: EarlyCopy, seen: Seen, target: string): Promise<void> {
+  renameSync(file, target);
+  if (!isUnchanged) await withSeen(seen, async (handle) => topUp(handle, target));
+}
+
+async function copySeen(seen: Seen, { size }: CapturedFile, target: string): Promise<void> {
+  await withSeen(seen, async ({ fd }) => {
     const source = `/proc/self/fd/${fd}`;
+    // A turn through the thread pool would cost more than such a copy.
     if (size <= smallBytes) copyFileSync(source, target, constants.COPYFILE_FICLONE);
     else await copyFile(source, target, constants.COPYFILE_FICLONE);
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 function vanished({ path, why }: PlannedFile): CapturedFile {

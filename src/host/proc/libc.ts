@@ -1,4 +1,4 @@
-import koffi from "koffi";
+import { koffi } from "../koffi.ts";
 
 /** The few calls to the C library that Node has none of. All of them are synchronous and short. */
 export type Libc = {
@@ -19,7 +19,7 @@ export function libc(): Libc | null {
 
 function load(): Libc | null {
   try {
-    const library = koffi.load(null);
+    const library = koffi().load(null);
     return {
       socket: library.func("int socket(int, int, int)") as Libc["socket"],
       send: library.func("int64_t send(int, const uint8_t *, size_t, int)") as Libc["send"],

@@ -55,6 +55,15 @@ export function readIdentity(pid: number): ProcessIdentity | null {
   return stat === null || isDead(stat) ? null : { pid, startTicks: stat.startTicks, bootId: readBootId() };
 }
 
+/** Is it still the process it was? */
+export function isAlive(identity: ProcessIdentity): boolean {
+  const found = readIdentity(identity.pid);
+  return found !== null && found.startTicks === identity.startTicks && found.bootId === identity.bootId;
+}
+
+let bootId: string | undefined;
+
+/** The same for as long as this process lives. */
 function readBootId(): string {
-  return (readKernelFile("/proc/sys/kernel/random/boot_id") ?? "").trim();
+  return (bootId ??= (readKernelFile("/proc/sys/kernel/random/boot_id") ?? "").trim());
 }

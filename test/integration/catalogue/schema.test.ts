@@ -64,6 +64,7 @@ const expected: { readonly [T in keyof DB]: { readonly [C in keyof Selectable<DB
     proven_at: "INTEGER?",
     proven_milliseconds: "INTEGER?",
     held: "INTEGER",
+    unpacked_bytes: "INTEGER?",
   },
   attempts: {
     id: "INTEGER",
@@ -86,7 +87,7 @@ const expected: { readonly [T in keyof DB]: { readonly [C in keyof Selectable<DB
     lost_milliseconds: "INTEGER?",
     milliseconds: "INTEGER",
   },
-  dues: { job: "TEXT", due: "INTEGER", last_attempt_at: "INTEGER?" },
+  dues: { job: "TEXT", due: "INTEGER", last_attempt_at: "INTEGER?", interval: "INTEGER?" },
   leases: {
     name: "TEXT",
     token: "TEXT",
@@ -132,9 +133,10 @@ test("what the interface calls a union, the file checks", () => {
   refused("insert into jobs values ('x', 1, 'born', 'run', '{}')");
   refused("insert into jobs values ('x', 1, 'launched', 'walk', '{}')");
   refused("insert into jobs values ('x', 1, 'launched', 'run', '{')");
+  refused("insert into dues values ('lj', 1, null, 0)");
   refused("insert into attempts values (null, 'lj', 1, 'perhaps', null, null, '', 1)");
   const generation = (kind: string, parent: string, state: string, held: string): string =>
-    `insert into generations values ('lj', 2, 'id', 1, 1, '${kind}', ${parent}, 1, '${state}', '', 'compare', 1, 1, 1, 1, 1, 1, null, null, ${held})`;
+    `insert into generations values ('lj', 2, 'id', 1, 1, '${kind}', ${parent}, 1, '${state}', '', 'compare', 1, 1, 1, 1, 1, 1, null, null, ${held}, null)`;
   refused(generation("base", "1", "sealed", "0"));
   refused(generation("increment", "null", "sealed", "0"));
   refused(generation("increment", "2", "sealed", "0"));

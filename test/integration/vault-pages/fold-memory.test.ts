@@ -28,4 +28,4 @@ test("a fold holds less than 128 MiB, whatever the size of the memory", async ()
   const grown = (process.resourceUsage().maxRSS - before) / 1024;
   expect((await stat(path.join(into, "pages-1.img"))).size).toBe(pages * PAGE);
   expect(grown).toBeLessThan(128);
-});
+}, 240_000);

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Generation } from "../../../src/domain/generation.ts";
 import { planFolds } from "../../../src/domain/plan-expire.ts";
 import { rowOf } from "../../../src/engine/generation-of.ts";
-import type { Vault } from "../../../src/engine/ports.ts";
+import type { Vault, ZeroPages } from "../../../src/engine/ports.ts";
 import { exchangeNames } from "../../../src/host/exchange.ts";
 import { isPagemapName } from "../../../src/images/image-names.ts";
 import { IN_PARENT, PAGE, PRESENT } from "../../../src/images/pagemap.ts";
@@ -15,7 +15,7 @@ import { openVault } from "../../../src/vault/vault.ts";
 import { aPage, BASE } from "../../unit/images/specimens.ts";
 import { aManifest, lj } from "../../unit/vault/specimens.ts";
 import { contentOf, entriesIn, ignore, type Memory, scratchFolder, writeDump } from "./image-folders.ts";
-import { storiesOf, trackedDump } from "./stories.ts";
+import { storiesOf, trackedDump, zerosOf } from "./stories.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -32,11 +32,11 @@ async function emptyVault(exchange: boolean): Promise<Vault> {
 }
 
 /** Dump, thin and seal; the number's parent is the one before it. */
-async function take(vault: Vault, number: number, memories: readonly Memory[]): Promise<void> {
+async function take(vault: Vault, number: number, memories: readonly Memory[], zeros?: ZeroPages): Promise<void> {
   const making = await vault.prepare(lj, number);
   await writeDump(making.staging, memories);
   const parent = number === 1 ? null : number - 1;
-  const { digests, pagesKept } = await vault.thin(making, parent, ignore);
+  const { digests, pagesKept } = await vault.thin(making, parent, ignore, zeros);
   const pages = { scanned: 0, written: 0, skipped: 0, kept: pagesKept };
   const stands = {
     kind: parent === null ? "base" : "increment",
@@ -68,7 +68,7 @@ test("whatever expires, in passes of any kind, each kept point keeps every byte 
   await fc.assert(
     fc.asyncProperty(storiesOf(3, 7), passes, fc.boolean(), async (story, expiring, exchange) => {
       const vault = await emptyVault(exchange);
-      for (let k = 0; k < story.dumps.length; k++) await take(vault, k + 1, trackedDump(story, k));
+      for (let k = 0; k < story.dumps.length; k++) await take(vault, k + 1, trackedDump(story, k), zerosOf(story));
       const before = new Map<number, Awaited<ReturnType<typeof pagesOf>>>();
       for (const number of await vault.sealed(lj)) before.set(number, await pagesOf(vault, number));
 
@@ -164,4 +164,24 @@ test("progress rises to its total, and scattered pages in many blocks come toget
   expect(rising).toBe(true);
   expect(last[0]).toBe(last[1]);
   expect(await pagesOf(vault, 3)).toEqual(before);
+});
+
+test.each([
+  ["a page that is taken over", 1],
+  ["a page that nobody asks for, after the last that is", 3],
+])("a fold that reads a file with damage in %s refuses, and leaves all as it was", async (_what, page) => {
+  const vault = await emptyVault(true);
+  await take(vault, 1, [letters("aaaa")]);
+  await take(vault, 2, [letters("bbbb")]);
+  await take(vault, 3, [letters("cbbc")]);
+  const file = path.join(vault.generationFolder(lj, 2), "pages-1.img");
+  const bytes = await readFile(file);
+  await writeFile(file, bytes.with(page * PAGE + 5, 7));
+  const before = await readFile(path.join(vault.generationFolder(lj, 3), "holdfast.json"));
+  await expect(vault.fold(lj, 3, 1, ignore)).rejects.toMatchObject({
+    code: "point-damaged",
+    message: expect.stringContaining("point 2 of lj is damaged: pages-1.img: its content is not what was sealed"),
+  });
+  expect(await readFile(path.join(vault.generationFolder(lj, 3), "holdfast.json"))).toEqual(before);
+  expect((await readdir(path.dirname(vault.generationFolder(lj, 3)))).toSorted()).toEqual(["1", "2", "3"]);
 });

@@ -72,6 +72,9 @@ export async function contentOf(folder: string, name: string): Promise<Map<numbe
   return content;
 }
 
+/** The digest of a page full of zeros. */
+export const BLANK = digest(Buffer.alloc(PAGE));
+
 /** What a manifest would say of the folder as it is now. */
 export async function digestsOf(folder: string): Promise<FileDigests> {
   const digests: Record<string, FileDigests[string]> = {};

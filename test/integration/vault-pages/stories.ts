@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { ZeroPages } from "../../../src/engine/ports.ts";
 import { IN_PARENT, LAZY, PAGE, type PageEntry, PRESENT } from "../../../src/images/pagemap.ts";
 import { aPage, BASE, pagesOf } from "../../unit/images/specimens.ts";
 import type { Memory } from "./image-folders.ts";
@@ -18,7 +19,8 @@ const seen: fc.Arbitrary<Seen> = fc
   .array(
     fc.record({
       gap: fc.nat(2),
-      letters: fc.array(fc.tuple(fc.constantFrom("a", "a", "b"), fc.constantFrom("a", "a", "a", "z")), {
+      // A page of two zero bytes is full of them.
+      letters: fc.array(fc.tuple(fc.constantFrom("a", "a", "b", "\0", "\0"), fc.constantFrom("a", "a", "a", "z", "\0", "\0")), {
         minLength: 1,
         maxLength: 5,
       }),
@@ -78,6 +80,11 @@ export function trackedDump(story: Story, k: number): readonly Memory[] {
     }
     return { ...memory, entries, bytes: Buffer.concat(kept) };
   });
+}
+
+/** May pages full of zeros be left out of the generations of this story? */
+export function zerosOf({ tracked }: Story): ZeroPages {
+  return tracked ? "left-out-of-shared" : "left-out";
 }
 
 function bytesOf({ letters }: Seen): Buffer {

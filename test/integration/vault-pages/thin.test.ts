@@ -3,13 +3,14 @@ import { cp, mkdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/p
 import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ThinReport } from "../../../src/engine/ports.ts";
+import type { ThinReport, ZeroPages } from "../../../src/engine/ports.ts";
 import { IN_PARENT, LAZY, PAGE, PRESENT } from "../../../src/images/pagemap.ts";
 import { flatten } from "../../../src/vault/flatten.ts";
 import { thin } from "../../../src/vault/thin.ts";
 import { everything, readBack } from "../../../src/vault/read-back.ts";
+import { inventoryImage, message } from "../../unit/images/encode.ts";
 import { aPage, BASE } from "../../unit/images/specimens.ts";
-import { contentOf, digestsOf, entriesIn, ignore, type Memory, scratchFolder, writeDump } from "./image-folders.ts";
+import { BLANK, contentOf, digestsOf, entriesIn, ignore, type Memory, scratchFolder, writeDump } from "./image-folders.ts";
 import { fullDump, stories, trackedDump } from "./stories.ts";
 
 let root: string;
@@ -22,10 +23,27 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 /** Thins what lies in staging on generations number `k - 1` to 0. */
-async function make(k: number, onProgress: (bytes: number, total: number) => void = ignore): Promise<ThinReport> {
+async function make(
+  k: number,
+  onProgress: (bytes: number, total: number) => void = ignore,
+  zeros: ZeroPages = "kept",
+): Promise<ThinReport> {
   await mkdir(at(k));
   const chain = Array.from({ length: k }, (_, i) => at(k - 1 - i));
-  return thin({ staging: at("staging"), into: at(k), chain, parentLink: k === 0 ? null : `../${k - 1}` }, onProgress);
+  return thin({ staging: at("staging"), into: at(k), chain, parentLink: k === 0 ? null : `../${k - 1}`, zeros }, onProgress);
+}
+
+/** Plain memory, then the private mapping of a file, then a stack, then plain memory again. */
+const areas = [
+  { page: 0, pages: BASE + 8 },
+  { page: BASE + 8, pages: 6, status: 0x41, flags: 0x2 },
+  { page: BASE + 14, pages: 4, status: 0x201, flags: 0x122 },
+  { page: BASE + 18, pages: 2 ** 40 },
+];
+
+/** What is there after a restore of pages that are not listed: may they be full of zeros before? */
+function mayBeLeftOut(name: string, page: number, tracked: boolean): boolean {
+  return name.includes("shmem") || (!tracked && (page < BASE + 8 || page >= BASE + 18));
 }
 
 /** A memory of pages full of one letter each, in one entry. */
@@ -47,9 +65,10 @@ test("any page through a thinned chain equals the page of the full dump, and so 
       for (let k = 0; k < story.dumps.length; k++) {
         const full = fullDump(story, k);
         await writeDump(at("full"), full);
-        await writeDump(at("staging"), trackedDump(story, k));
+        await writeDump(at("staging"), trackedDump(story, k), areas);
         if (k > 0 && story.tracked) await symlink("../somewhere", at("staging", "parent"));
-        const report = await make(k);
+        if (story.tracked) await writeFile(at("staging", "inventory.img"), inventoryImage(message([1, 2], [8, 77])));
+        const report = await make(k, ignore, "left-out");
 
         expect(report.digests).toEqual(await digestsOf(at(k)));
         sealed.unshift({ number: k, folder: at(k), digests: report.digests, parent: k > 0 ? { number: k - 1, id: "x" } : null });
@@ -63,14 +82,22 @@ test("any page through a thinned chain equals the page of the full dump, and so 
         let kept = 0;
         for (const { name } of full) {
           const wanted = await contentOf(at("full"), name);
-          expect(await contentOf(at(k), name)).toEqual(wanted);
-          expect(await contentOf(at("flat"), name)).toEqual(wanted);
+          const thinned = await contentOf(at(k), name);
+          expect(await contentOf(at("flat"), name)).toEqual(thinned);
+          for (const [page, content] of wanted) {
+            if (content !== BLANK || !mayBeLeftOut(name, page, story.tracked)) expect(thinned.get(page)).toBe(content);
+            else expect(thinned.get(page) ?? BLANK).toBe(BLANK);
+          }
+          expect([...thinned.keys()].filter((page) => !wanted.has(page))).toEqual([]);
           const before = k > 0 && existsSync(at(k - 1, name)) ? await contentOf(at(k - 1), name) : new Map<number, string>();
           for (const { page, pages, flags } of await entriesIn(at(k), name)) {
             leaning ||= (flags & IN_PARENT) !== 0;
             if ((flags & PRESENT) === 0) continue;
             kept += pages;
             for (let i = 0; i < pages; i++) expect(before.get(page + i)).not.toEqual(wanted.get(page + i));
+            if (before.size === 0) continue;
+            for (let i = 0; i < pages; i++)
+              if (mayBeLeftOut(name, page + i, story.tracked)) expect(wanted.get(page + i)).not.toBe(BLANK);
           }
         }
         expect(report.pagesKept).toBe(kept);
@@ -82,6 +109,63 @@ test("any page through a thinned chain equals the page of the full dump, and so 
   );
 }, 60_000);
 
+describe("pages full of zeros", () => {
+  const zero = "\0";
+
+  test("are left out of plain memory and of shared objects, but not of file mappings, stacks, huge pages or the vDSO", async () => {
+    const kinds = [
+      { page: BASE, pages: 2 },
+      { page: BASE + 2, pages: 2, status: 0x221 },
+      { page: BASE + 4, pages: 2, status: 0x41, flags: 0x2 },
+      { page: BASE + 6, pages: 2, status: 0x4041, flags: 0x2 },
+      { page: BASE + 8, pages: 2, flags: 0x122 },
+      { page: BASE + 10, pages: 2, flags: 0x40022 },
+      { page: BASE + 12, pages: 2, status: 0x209 },
+      { page: BASE + 14, pages: 2, status: 0x8201 },
+    ];
+    const shared = memory(`x${zero}y`, { name: "pagemap-shmem-9.img", pagesId: 2, page: 0 });
+    await writeDump(at("staging"), [memory(`a${zero}`.repeat(8)), shared], kinds);
+    expect(await make(0, ignore, "left-out")).toMatchObject({ pagesKept: 16, pagesBlank: 3 });
+    const pages = (await entriesIn(at(0), heap)).flatMap(({ page, pages: count }) =>
+      Array.from({ length: count }, (_, i) => page + i - BASE),
+    );
+    expect(pages).toEqual([0, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+    expect(await entriesIn(at(0), "pagemap-shmem-9.img")).toEqual([
+      { page: 0, pages: 1, flags: PRESENT },
+      { page: 2, pages: 1, flags: PRESENT },
+    ]);
+  });
+
+  test("that were something else in the parent are not listed, so that nobody looks for them there; and they are found again later", async () => {
+    for (const [k, letters] of ["aaab", `a${zero}ab`, "aaab"].entries()) {
+      await writeDump(at("staging"), [memory(letters)]);
+      await make(k, ignore, "left-out");
+    }
+    expect(await entriesIn(at(1), heap)).toEqual([
+      { page: BASE, pages: 1, flags: IN_PARENT },
+      { page: BASE + 2, pages: 2, flags: IN_PARENT },
+    ]);
+    expect(await entriesIn(at(2), heap)).toEqual([
+      { page: BASE, pages: 1, flags: IN_PARENT },
+      { page: BASE + 1, pages: 1, flags: PRESENT },
+      { page: BASE + 2, pages: 2, flags: IN_PARENT },
+    ]);
+  });
+
+  test("stay where the next dump of --track-mem would look for them, whatever was asked for", async () => {
+    const shared = memory(`x${zero}`, { name: "pagemap-shmem-9.img", pagesId: 2, page: 0 });
+    await writeDump(at("staging"), [memory(`a${zero}`), shared]);
+    await writeFile(at("staging", "inventory.img"), inventoryImage(message([1, 2], [8, 77])));
+    expect(await make(0, ignore, "left-out")).toMatchObject({ pagesKept: 3, pagesBlank: 1 });
+    expect((await contentOf(at(0), heap)).get(BASE + 1)).toBe(BLANK);
+  });
+
+  test("too few to be worth writing a base anew leave it as it is", async () => {
+    await writeDump(at("staging"), [memory(`${"a".repeat(99)}${zero}`)]);
+    expect(await make(0, ignore, "left-out")).toMatchObject({ pagesKept: 100, pagesBlank: 0 });
+  });
+});
+
 describe("a base", () => {
   test("keeps every page, every other image, and needs no link", async () => {
     await writeDump(at("staging"), [memory("abc"), memory("xy", { name: "pagemap-shmem-9.img", pagesId: 2, page: 0 })]);
@@ -89,7 +173,9 @@ describe("a base", () => {
     const report = await make(0);
     expect(report).toMatchObject({ pagesKept: 5, pagesShared: 0, highestPid: 317, processes: 2 });
     expect(await digestsOf(at(0))).toEqual(await digestsOf(at("full")));
-    expect(report.bytesWritten).toBe(Object.values(report.digests).reduce((sum, { bytes }) => sum + bytes, 0));
+    // Only the pagemaps: all else is moved.
+    const pagemaps = Object.entries(report.digests).filter(([name]) => name.startsWith("pagemap-"));
+    expect(report.bytesWritten).toBe(pagemaps.reduce((sum, [, { bytes }]) => sum + bytes, 0));
   });
 
   test("of a dump that leaves pages to a parent is refused", async () => {

@@ -6,6 +6,8 @@ import { aGeneration, aJob, aRun } from "../../contract/catalogue-values.ts";
 function aStatus(change: Partial<JobStatus> = {}): JobStatus {
   return {
     job: aJob("lj", { exposureLimit: 1_800_000 }),
+    exposureLimit: 1_800_000,
+    interval: null,
     state: "running",
     run: aRun(1),
     exposureSeconds: 300,
@@ -29,7 +31,7 @@ const text = (...rows: readonly JobStatus[]): readonly string[] => statusText(ro
 
 test("exposure is shown against its limit; without one, or when the job does not run, by itself", () => {
   expect(text(aStatus())[1]).toContain(" 5m of 30m ");
-  expect(text(aStatus({ job: aJob("lj") }))[1]).toMatch(/ 5m {2}/);
+  expect(text(aStatus({ job: aJob("lj"), exposureLimit: null }))[1]).toMatch(/ 5m {2}/);
   expect(text(aStatus({ state: "stopped", exposureSeconds: null }))[1]).not.toContain("of 30m");
   expect(text(aStatus())).toHaveLength(2);
 });
@@ -65,6 +67,9 @@ test("the exit status tells of damage before exposure, and of a retired job noth
 
 test("JSON has the limit in seconds, and what is damaged", () => {
   expect(statusJson(over)).toMatchObject({ exposureSeconds: 2700, exposureLimitSeconds: 1800, exposureOver: true, damaged: [] });
-  expect(statusJson(aStatus({ job: aJob("lj") }))).toMatchObject({ exposureLimitSeconds: null, exposureOver: false });
+  expect(statusJson(aStatus({ job: aJob("lj"), exposureLimit: null }))).toMatchObject({
+    exposureLimitSeconds: null,
+    exposureOver: false,
+  });
   expect(statusJson(damaged)).toMatchObject({ damaged: [2], lost: [3] });
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm, symlink, truncate, unlink, writeFile } from "node:fs/promi
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readDump } from "../../../src/criu/verify-dump.ts";
+import { readDump, readPreDump } from "../../../src/criu/verify-dump.ts";
 import { IN_PARENT, pagemapOf, PRESENT, writePagemap } from "../../../src/images/pagemap.ts";
 
 let images: string;
@@ -61,6 +61,18 @@ test.each([
 test("a pre-dump is unsound", async () => {
   await writeFile(file("inventory.img"), Buffer.from("16313158020000000800", "hex"));
   expect(await readDump(images, null)).toMatchObject({ type: "unsound", why: expect.stringContaining("pre-dump") });
+});
+
+test("a pre-dump is sound as one, if it tracked, stands where it was meant to, and is all there; it tells its pages and its freeze", async () => {
+  await writeFile(file("inventory.img"), Buffer.from("16313158050000000800408001", "hex"));
+  expect(await readPreDump(images, null)).toEqual({ type: "sound", round: { pages: 2, freezeMicros: 16163 } });
+  expect(await readPreDump(images, "../7")).toMatchObject({ type: "unsound", why: expect.stringContaining("parent") });
+  await truncate(file("pages-1.img"), 4096);
+  expect(await readPreDump(images, null)).toMatchObject({ type: "unsound", why: expect.stringContaining("pages-1.img") });
+  await unlink(file("pagemap-300.img"));
+  expect(await readPreDump(images, null)).toMatchObject({ type: "sound", round: { pages: 0 } });
+  await writeFile(file("inventory.img"), Buffer.from("163131580500000008024080 01".replace(" ", ""), "hex"));
+  expect(await readPreDump(images, null)).toMatchObject({ type: "unsound", why: expect.stringContaining("a dump") });
 });
 
 test("a tracked dump must say so, and must stand on the parent that was meant", async () => {

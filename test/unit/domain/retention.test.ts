@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { DateTime } from "luxon";
 import { describe, expect, test } from "vitest";
 import type { Generation } from "../../../src/domain/generation.ts";
 import type { JobName } from "../../../src/domain/job.ts";
@@ -168,4 +169,33 @@ describe("a policy", () => {
   test.each(["lats=3", "last=-1", "last", "last=1,last=2", "last=0", "max-bytes=0", "daily=1.5", "=3"])("%s is refused", (text) => {
     expect(() => parsePolicy(text)).toThrow(Fault);
   });
+});
+
+test("a bucket is what the calendar of the zone calls one, a night with an hour twice or a week over new year included", () => {
+  const names = { hourly: "yyyy-MM-dd HH ZZ", daily: "yyyy-MM-dd", weekly: "kkkk-'W'WW", monthly: "yyyy-MM", yearly: "yyyy" };
+  const zones = fc.constantFrom("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia");
+  // Close together, so that many share a bucket and some are on either side of a change.
+  const begin = fc.constantFrom(
+    Date.UTC(2026, 9, 24, 20),
+    Date.UTC(2026, 9, 31, 20),
+    Date.UTC(2026, 11, 25),
+    Date.UTC(2026, 3, 4, 10),
+  );
+  const gaps = fc.array(fc.integer({ min: 60_000, max: 9 * hour }), { maxLength: 60 });
+  fc.assert(
+    fc.property(
+      begin,
+      gaps,
+      zones,
+      fc.constantFrom<keyof typeof names>("hourly", "daily", "weekly", "monthly", "yearly"),
+      (first, between, zone, bucket) => {
+        let at = first;
+        const points = [0, ...between].map((gap, index) => point(index + 1, (at += gap)));
+        const named = points.map(({ takenAt }) => DateTime.fromMillis(takenAt, { zone }).toFormat(names[bucket]));
+        // The newest of each bucket.
+        const wanted = points.filter((_, index) => named.lastIndexOf(named[index] ?? "") === index).map(({ number }) => number);
+        expect(keptNumbers(points, `${bucket}=1000`, zone)).toEqual(wanted);
+      },
+    ),
+  );
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { formatTime, isoTime, parseTime } from "../../../src/domain/time.ts";
+import { DateTime } from "luxon";
+import { describe, expect, test } from "vitest";
+import { formatTime, isoTime, offsetAt, parseTime } from "../../../src/domain/time.ts";
 
 const berlin = "Europe/Berlin";
 /** 15:30:00 in Berlin, in winter. */
@@ -112,3 +113,40 @@ test("a time of day is never in the future, and less than 25 hours and a bit ago
 function escape(text: string): string {
   return text.replace(/[+.]/g, String.raw`\$&`);
 }
+
+describe("what is said of ten thousand points is reckoned by the day, and", () => {
+  // Half hours, changes of half an hour, a day left out, offsets that a Ramadan moves.
+  const zones = [
+    "UTC",
+    "Europe/Berlin",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Africa/Casablanca",
+  ];
+  const moments = fc.integer({ min: 0, max: Date.UTC(2099, 0) });
+
+  test("is to the second what luxon says of each", () => {
+    fc.assert(
+      fc.property(moments, fc.constantFrom(...zones), (moment, zone) => {
+        const there = DateTime.fromMillis(moment, { zone });
+        expect(formatTime(moment, zone)).toBe(there.toFormat("yyyy-MM-dd HH:mm:ss"));
+        expect(isoTime(moment)).toBe(there.toUTC().toFormat("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("is right in each minute around each change of the clocks", () => {
+    for (const zone of zones) {
+      for (let day = Date.UTC(2010, 0); day < Date.UTC(2027, 0); day += 86_400_000) {
+        const [begins, ends] = [DateTime.fromMillis(day, { zone }).offset, DateTime.fromMillis(day + 86_400_000, { zone }).offset];
+        if (begins === ends) continue;
+        for (let moment = day; moment < day + 86_400_000; moment += 900_000)
+          for (const near of [moment - 1, moment])
+            expect(offsetAt(near, zone), `${zone} ${near}`).toBe(DateTime.fromMillis(near, { zone }).offset);
+      }
+    }
+  });
+});

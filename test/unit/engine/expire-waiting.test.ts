@@ -169,14 +169,23 @@ test("with nobody waiting the service's expire keeps to its budget", async () =>
   expect(time.clock.monotonic() - before).toBeGreaterThanOrEqual(99_000);
 });
 
-test("what the service does unasked does not wait for its own kind", async () => {
+test("the nightly verify does not wait for retention, and leaves the job for another night", async () => {
   const retention = expire(machine.ports, lj, "UTC", "perform", budget());
   await time.until(seen("fold 3"));
   const before = time.clock.monotonic();
   expect(await time.until(verifySlice(machine.ports, { share: 1, of: 1 }, budget()))).toMatchObject({ busy: ["lj"] });
-  await expect(time.until(expire(machine.ports, lj, "UTC", "perform", budget()))).rejects.toMatchObject({ code: "busy" });
   expect(time.clock.monotonic()).toBe(before);
   await time.until(retention);
+});
+
+test("retention that finds the next take at work already waits for it, and is not left out", async () => {
+  const lease = await held("take");
+  const retention = expire(machine.ports, lj, "UTC", "perform", budget());
+  await time.until(time.clock.sleep(5000));
+  expect(machine.steps).toEqual([]);
+  await machine.ports.catalogue.releaseLease(lease.name, lease.token);
+  await time.until(retention);
+  expect(machine.steps).toContain("remove 1");
 });
 
 async function held(verb: string): Promise<Lease> {

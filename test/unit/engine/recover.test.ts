@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Job } from "../../../src/domain/job.ts";
 import { reconcile } from "../../../src/engine/reconcile.ts";
-import { recover, recoveryOf } from "../../../src/engine/recover.ts";
+import { recover } from "../../../src/engine/recover.ts";
+import { recoveryOf } from "../../../src/engine/recovery-of.ts";
 import { restore } from "../../../src/engine/restore.ts";
 import { adopt, start } from "../../../src/engine/start.ts";
 import { stop } from "../../../src/engine/stop.ts";

@@ -15,7 +15,8 @@ test("a plan has every page of the generation once, in order, each within one en
   fc.assert(
     fc.property(chains, ranges, (maps, never) => {
       const own = [...entriesOf(maps[0] ?? pagemapOf(1, []))];
-      for (const plan of [planThin({ maps, end: "no-parent" }, never), planFlatten({ maps, end: "no-parent" })]) {
+      const line = { maps, end: "no-parent" } as const;
+      for (const plan of [planThin(line, { never, blank: [] }), planThin(line, { never: [], blank: never }), planFlatten(line)]) {
         const pieces = [...plan];
         expect(pagesOf(pieces)).toEqual(pagesOf(own));
         for (const { entry, flags, page, pages } of pieces) {
@@ -30,14 +31,16 @@ test("a plan has every page of the generation once, in order, each within one en
 
 test("a thin plan compares own pages with what the parents hold, unless they must never be left to a parent", () => {
   fc.assert(
-    fc.property(chains, ranges, (maps, never) => {
+    fc.property(chains, ranges, ranges, (maps, never, blank) => {
       const kept = new Set(pagesOf(never));
-      for (const piece of planThin({ maps, end: "no-parent" }, never)) {
+      const blanks = new Set(pagesOf(blank));
+      for (const piece of planThin({ maps, end: "no-parent" }, { never, blank })) {
         for (let i = 0; i < piece.pages; i++) {
           const part = partOf(piece, i, 1);
           const here = origin(maps, part.page);
           if (part.what === "bytes") {
             expect(here).toEqual({ holder: 0, offset: part.at.offset });
+            expect(part.blank).toBe(blanks.has(part.page));
             const there = kept.has(part.page) ? null : origin(maps, part.page, 1);
             expect(part.other && { holder: part.other.holder, offset: part.other.offset }).toEqual(there);
           } else if (part.what === "held") expect(part.by.type === "hole").toBe(here === null);
@@ -65,7 +68,7 @@ test("a flat plan reads each page where it is", () => {
 
 test("a plan of a memory that is not there is empty", () => {
   const none: Piece[] = [];
-  expect([...planThin({ maps: [], end: "no-pagemap" }, [])]).toEqual(none);
+  expect([...planThin({ maps: [], end: "no-pagemap" }, { never: [], blank: [] })]).toEqual(none);
   expect([...planFlatten({ maps: [], end: "no-pagemap" })]).toEqual(none);
 });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Fault } from "../../../src/faults/fault.ts";
 import { readInventory } from "../../../src/images/inventory.ts";
-import { inOrder, isPrivate, neverInParent, readVmas } from "../../../src/images/mm.ts";
+import { inOrder, isBlankWhenAbsent, isPrivate, neverInParent, readVmas } from "../../../src/images/mm.ts";
 import { highestPid, readPstree } from "../../../src/images/pstree.ts";
 import { readStatsDump } from "../../../src/images/stats-dump.ts";
 import { image, inventoryImage, message, mmImage, pstreeImage } from "./encode.ts";
@@ -104,6 +104,31 @@ test("memory areas are told apart as CRIU does: private ones, and those never le
   expect(vmas.filter(isPrivate).map(({ page }) => page)).toEqual([16, 20, 40, 512, 1024]);
   expect(vmas.filter(neverInParent).map(({ page }) => page)).toEqual([40, 512]);
   expect(vmas.at(-1)).toEqual({ page: 2 ** 52 - 512, pages: 1, prot: 3, flags: 0x22, status: 0x204 });
+});
+
+test("only plain anonymous memory is full of zeros where a dump lists no page; whatever is not known counts as not plain", () => {
+  const [plain, anonymous] = [0x201, 0x22];
+  const isBlank = (status: number, flags: number): boolean => isBlankWhenAbsent({ page: 16, pages: 1, prot: 3, status, flags });
+  for (const [status, flags] of [
+    [plain, anonymous],
+    [plain | 0x20, anonymous],
+    [plain, anonymous | 0x2000 | 0x4000 | 0x20000],
+  ] as const)
+    expect(isBlank(status, flags)).toBe(true);
+  // Every other bit of CRIU's or of mmap's, and those of private files (0x41, 0x4041 for a memfd).
+  for (let bit = 0; bit < 31; bit++) {
+    if (((plain | 0x20) & (1 << bit)) === 0) expect(isBlank(plain | (1 << bit), anonymous)).toBe(false);
+    if (((anonymous | 0x26000) & (1 << bit)) === 0) expect(isBlank(plain, anonymous | (1 << bit))).toBe(false);
+  }
+  for (const [status, flags] of [
+    [0x41, 0x2],
+    [0x4041, 0x2],
+    [plain, 0x2],
+    [plain, 0x20],
+    [0x200, anonymous],
+    [0x1, anonymous],
+  ] as const)
+    expect(isBlank(status, flags)).toBe(false);
 });
 
 test("areas are put in order and joined where they touch", () => {

@@ -20,7 +20,7 @@ test("without any source every setting has its default, sizes in bytes and durat
     criu: { path: "auto", prefixRoot: "/var/cache/holdfast" },
     defaults: { every: "10m", maxChain: 24 },
     files: { limit: 1_073_741_824, temporary: ["/dev/shm", "/run", "/tmp"] },
-    limits: { dumpTimeout: 600_000, restoreTimeout: 600_000, stopTimeout: 60_000, takesAtOnce: 2 },
+    limits: { dumpTimeout: 600_000, restoreTimeout: 600_000, stopTimeout: 60_000, takesAtOnce: "auto" },
     verify: { slice: { share: 1, of: 7 } },
     service: { logLevel: "info" },
   });
@@ -91,8 +91,11 @@ test.each([
     /^the environment: HOLDFAST_VAULT \(vault\.path\): expected an absolute path, .* found "relative"$/,
   ],
   [{ HOLDFAST_VAULT: "" }, /expected an absolute path/],
-  [{ HOLDFAST_LIMITS_TAKES_AT_ONCE: "2.5" }, /limits\.takes-at-once\): expected a whole number from 1 to 64, found "2\.5"/],
-  [{ HOLDFAST_LIMITS_TAKES_AT_ONCE: "" }, /expected a whole number/],
+  [
+    { HOLDFAST_LIMITS_TAKES_AT_ONCE: "2.5" },
+    /limits\.takes-at-once\): expected "auto", or a whole number from 1 to 64, found "2\.5"/,
+  ],
+  [{ HOLDFAST_LIMITS_TAKES_AT_ONCE: "" }, /or a whole number/],
   [{ HOLDFAST_FILES_TEMPORARY: "/a:b" }, /expected a list of absolute paths/],
 ])("the environment %j is refused by name", (env, message) => {
   expect(() => fromEnv(env as Record<string, string>)).toThrow(refusal(message));
@@ -106,8 +109,8 @@ test("a wrong flag is refused as the command line's", () => {
 test.each([
   ["[vault]\npath = 3\n", /^h\.toml:2: vault\.path: expected an absolute path, such as \/var\/lib\/holdfast, found 3$/],
   ['\n[limits] # times\n# no\n"dump-timeout" = "10"\n', /^h\.toml:4: limits\.dump-timeout: expected a duration .*, found "10"$/],
-  ["[limits]\ntakes-at-once = 0\n", /^h\.toml:2: limits\.takes-at-once: expected a whole number from 1 to 64, found 0$/],
-  ["[limits]\ntakes-at-once = '2'\n", /expected a whole number from 1 to 64, found "2"$/],
+  ["[limits]\ntakes-at-once = 0\n", /^h\.toml:2: limits\.takes-at-once: expected "auto", or a whole number from 1 to 64, found 0$/],
+  ["[limits]\ntakes-at-once = '2'\n", /expected "auto", or a whole number from 1 to 64, found "2"$/],
   [
     '[files]\ntemporary = [\n  "/a",\n  "b",\n]\n',
     /^h\.toml:2: files\.temporary: expected a list of absolute paths, found \["\/a","b"\]$/,

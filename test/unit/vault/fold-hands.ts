@@ -10,7 +10,7 @@ import type { SealedFolder } from "../../../src/vault/pages-check.ts";
 import { checkStructure } from "../../../src/vault/verify.ts";
 import type { SimDisk } from "./sim-disk.ts";
 
-type Written<T> = { readonly result: T; readonly files: readonly (readonly [string, Buffer | string])[] };
+export type Written<T> = { readonly result: T; readonly files: readonly (readonly [string, Buffer | string])[] };
 type Folded = Awaited<ReturnType<typeof foldFolder>>;
 type Deduped = Awaited<ReturnType<typeof dedupFolder>>;
 type Checked = Awaited<ReturnType<typeof checkStructure>>;
@@ -62,13 +62,13 @@ export function handsOn(disk: SimDisk): FoldHands & DedupHands {
   };
 }
 
-function remembered<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+export function remembered<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   const found = known.get(key) ?? make();
   known.set(key, found);
   return found;
 }
 
-async function fingerprint(disk: SimDisk, chain: readonly SealedFolder[], what: string): Promise<string> {
+export async function fingerprint(disk: SimDisk, chain: readonly SealedFolder[], what: string): Promise<string> {
   const hash = createHash("sha256").update(what);
   const visit = async (folder: string, at: string): Promise<void> => {
     for (const { name, type } of await disk.list(folder)) {
@@ -85,7 +85,7 @@ async function fingerprint(disk: SimDisk, chain: readonly SealedFolder[], what: 
   return hash.digest("hex");
 }
 
-async function inCopy<T>(
+export async function inCopy<T>(
   disk: SimDisk,
   chain: readonly SealedFolder[],
   act: (copies: readonly SealedFolder[], root: string) => Promise<T>,
@@ -114,7 +114,7 @@ async function copyOut(disk: SimDisk, from: string, to: string): Promise<void> {
   }
 }
 
-async function contentsOf(folder: string): Promise<Written<unknown>["files"]> {
+export async function contentsOf(folder: string): Promise<Written<unknown>["files"]> {
   const entries = await readdir(folder, { withFileTypes: true });
   return Promise.all(
     entries.map(async (entry) => {

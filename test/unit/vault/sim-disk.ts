@@ -105,6 +105,12 @@ export class SimDisk implements Disk {
     });
   }
 
+  foldersWith(folder: string, file: string): Promise<readonly string[]> {
+    return this.#look(() =>
+      [...this.#folder(folder).entries].flatMap(([name, node]) => (node.type === "folder" && node.entries.has(file) ? [name] : [])),
+    );
+  }
+
   readLink(link: string): Promise<string> {
     return this.#look(() => {
       const node = this.#node(link);

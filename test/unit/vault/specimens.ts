@@ -21,6 +21,7 @@ export function aJob(name: JobName = lj, changes: Partial<Job> = {}): Job {
     keep: "last=6",
     maxChain: 24,
     dedup: "exact",
+    preDump: "auto",
     onCrash: "ask",
     exposureLimit: null,
     files: { include: [], exclude: ["*.tmp"], limitBytes: 1_000_000 },
