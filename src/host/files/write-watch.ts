@@ -1,4 +1,4 @@
-import { closeSync, readSync } from "node:fs";
+import { readSync } from "node:fs";
 import koffi from "koffi";
 import { errnoOf } from "./translate.ts";
 
@@ -36,7 +36,8 @@ export class WriteWatch {
 
   /** Once only. */
   close(): void {
-    closeSync(this.#fd);
+    // Not by `closeSync`: in a worker thread Node warns of each descriptor that it closes and has not opened.
+    calls().close(this.#fd);
   }
 
   #drain(): void {
@@ -65,6 +66,7 @@ const HEAD = 16;
 type Calls = {
   readonly init: (flags: number) => number;
   readonly add: (fd: number, path: string, mask: number) => number;
+  readonly close: (fd: number) => number;
 };
 
 let loaded: Calls | null = null;
@@ -75,6 +77,7 @@ function calls(): Calls {
     loaded = {
       init: libc.func("int inotify_init1(int)") as Calls["init"],
       add: libc.func("int inotify_add_watch(int, const char *, uint32_t)") as Calls["add"],
+      close: libc.func("int close(int)") as Calls["close"],
     };
   }
   return loaded;
